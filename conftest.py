@@ -17,9 +17,8 @@ from beartype.claw._ast import _clawaststar
 from tests import shapes
 
 pytest_plugins = ["tests.cpu"]
-PEERS = (
-    {"accelerate", "diffusers", "timm", "torch", "transformers"} if "OPTAX_LR_WITHOUT_TORCH" in os.environ else set()
-)
+_OF_TORCH = {"accelerate", "diffusers", "pytorch_lightning", "timm", "torch", "transformers"}
+PEERS = _OF_TORCH if "OPTAX_LR_WITHOUT_TORCH" in os.environ else set()
 os.environ.setdefault("KERAS_BACKEND", "jax")
 _namedtuple = collections.namedtuple  # noqa: PYI024
 

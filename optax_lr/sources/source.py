@@ -67,6 +67,19 @@ class Length(NamedTuple):
     of_steps: Callable[[int], object] | None = None
 
 
+class Computed(NamedTuple):
+    """A value that a script computes from numbers of its run.
+
+    Fields:
+        text: the expression.
+        of: its value for a number of training examples, if that is known, and for the numbers that the run gives
+            expressions such as `self.trainer.max_epochs`.
+    """
+
+    text: str
+    of: Callable[[int | None, Mapping[str, object]], object]
+
+
 class Program(NamedTuple):
     """The program that a command starts.
 
@@ -118,6 +131,7 @@ class Source:
         origin: where the object in a text of `unknown` comes from, for people; empty where that is not known.
         lengths: numbers of steps that depend on the number of training examples.
         alone: keys whose values are those of one process, each with the place where a script changes it in several.
+        computed: keys whose values a script computes from numbers of its run.
         processes: the number of processes that the file starts; None where it says nothing.
         examples: the number of training examples that a script selects; None where it does not say.
         version: the version of transformers that the file names; empty for none.
@@ -145,6 +159,7 @@ class Source:
     origin: Callable[[str], str] = no_origin
     lengths: Mapping[str, Length] = dataclasses.field(default_factory=dict)
     alone: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    computed: Mapping[str, Computed] = dataclasses.field(default_factory=dict)
     processes: Processes | None = None
     examples: int | None = None
     version: str = ""

@@ -16,6 +16,7 @@ from optax_lr.trainers.deepspeed import DeepSpeed
 from optax_lr.trainers.hf import HuggingFace, section_of
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.levanter import Levanter
+from optax_lr.trainers.lightning import Lightning
 from optax_lr.trainers.llamafactory import LlamaFactory, LlamaFactoryPPO, LlamaFactoryUI, LlamaFactoryV1
 from optax_lr.trainers.llamafactory_megatron import LlamaFactoryMegatron
 from optax_lr.trainers.maxtext import MaxText
@@ -67,6 +68,7 @@ TRAINERS: Mapping[str, Trainer] = {
         SdScripts(),
         Diffusers(),
         OpenInstruct(),
+        Lightning(),
         OptaxSchedules(),
         TorchSchedules(),
         Optimizers(),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from optax_lr.numerics import Real
 from optax_lr.sources.python.constructors import FUNCTIONS
 from optax_lr.sources.source import Source
-from optax_lr.trainers.base import Data
+from optax_lr.trainers.base import Data, like
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.settings import Settings
 from optax_lr.trainers.transformers import Transformers
@@ -24,6 +25,15 @@ class SchedulerFunctions(Transformers):
 
     def defaults(self, source: Source, values: Mapping[str, object]) -> tuple[Default, ...]:
         return ()
+
+    def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
+        """The whole steps of `num_warmup_steps`, which is no share of the run."""
+        steps = settings.warmup_steps
+        if (steps < 0 or steps != int(steps)) and settings.lr_scheduler_type != "constant":
+            raise settings.error(
+                f"num_warmup_steps must be a whole number of steps, not {steps:g}; transformers takes no share of the run here"
+            )
+        return like(max_steps, int(steps))
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """The epochs are those of the script, which are not read."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import optax
 import torch
 import transformers
@@ -155,6 +156,11 @@ CASES = {
     "optimizer": Case(
         "import torch\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n", {"max_steps": 4},
         lambda: [torch.optim.SGD([torch.zeros(1)], lr=0.1).param_groups[0]["lr"]] * 4, None),
+    "lightning": Case(
+        "import pytorch_lightning as pl, torch\nclass Net(pl.LightningModule):\n    def configure_optimizers(self):\n"
+        "        opt = torch.optim.SGD(self.parameters(), lr=0.1)\n        return [opt], [torch.optim.lr_scheduler.ExponentialLR(opt, 0.5)]\n"
+        "pl.Trainer(max_epochs=4).fit(Net(), torch.utils.data.DataLoader(data, batch_size=8))\n", {"num_examples": 20},
+        lambda: np.repeat(stepped(lambda optimizer: torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5), 0.1, 4), 3).tolist(), 12),
     "deepspeed 0.19.8": Case(
         {"scheduler": {"type": "WarmupLR", "params": {"warmup_max_lr": 5e-5, "warmup_num_steps": 100, "warmup_type": "linear"}}},
         {"max_steps": 1000},

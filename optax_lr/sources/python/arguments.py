@@ -11,7 +11,7 @@ from typing import TypeVar
 from optax_lr.sources.python.entries import entries
 from optax_lr.sources.python.literals import Script
 from optax_lr.sources.python.scopes import Call, Scope, UnknownError, keyword_of
-from optax_lr.sources.source import Length
+from optax_lr.sources.source import Computed, Length
 from optax_lr.text import start_of, words
 
 _Part = TypeVar("_Part")
@@ -36,19 +36,22 @@ class Arguments:
         lines: the line of each.
         lengths: numbers of steps that depend on the length of the data.
         alone: those whose values are those of one process, each with the place that changes it in several.
+        computed: those that depend on numbers of the run.
     """
 
-    def __init__(self, script: Script) -> None:
-        self.script = script
+    def __init__(self, script: Script, numbers: Mapping[str, object] | None = None) -> None:
+        """`numbers` are expressions that the run gives a value, each with one that it may have."""
+        self.script, self.numbers = script, numbers or {}
         self.values: dict[str, object] = {}
         self.unknown: dict[str, str] = {}
         self.lines: dict[str, int] = {}
         self.lengths: dict[str, Length] = {}
         self.alone: dict[str, str] = {}
+        self.computed: dict[str, Computed] = {}
 
     def without(self, name: str) -> None:
         """Forget an argument."""
-        for part in (self.values, self.unknown, self.lengths, self.alone):
+        for part in (self.values, self.unknown, self.lengths, self.alone, self.computed):
             part.pop(name, None)
 
     def rename(self, names: Mapping[str, str]) -> None:
@@ -58,6 +61,7 @@ class Arguments:
         self.lines = _renamed(self.lines, names)
         self.lengths = _renamed(self.lengths, names)
         self.alone = _renamed(self.alone, names)
+        self.computed = _renamed(self.computed, names)
 
     def take(self, name: str, node: ast.expr, scope: Scope) -> None:
         """The value of one argument, or its text where it is not a literal."""
@@ -72,7 +76,9 @@ class Arguments:
         except UnknownError:
             text = start_of(ast.unparse((name in _LENGTHS and self.script.single(node, scope)) or node), 60)
             of_examples = functools.partial(self.script.value, node, scope)
-            if name in _LENGTHS and gives_number(of_examples):
+            if self.numbers and _has_value(functools.partial(of_examples, 1000, numbers=self.numbers)):
+                self.computed[name] = Computed(text, lambda count, numbers: of_examples(count, numbers=numbers))
+            elif name in _LENGTHS and gives_number(of_examples):
                 self.lengths[name] = Length(text, of_examples)
                 if self.script.alone:
                     self.alone[name] = self.script.alone
@@ -165,6 +171,15 @@ def _rate_of(made: ast.expr | None) -> ast.expr | None:
         return made.args[0] if rate is None and made.args else rate
     rate = keyword_of(made, "lr")
     return made.args[1] if rate is None and len(made.args) > 1 else rate
+
+
+def _has_value(of: Callable[[], object]) -> bool:
+    """Whether an expression has a value."""
+    try:
+        of()
+    except UnknownError:
+        return False
+    return True
 
 
 def gives_number(of_examples: Callable[[int], object]) -> bool:

@@ -26,6 +26,8 @@ MAPPINGS = frozenset({"axolotl.utils.dict.DictDefault", "llamafactory.train.tune
 EMBEDDING_KEYS = words("prompts batch_sampler multi_dataset_batch_sampler router_mapping learning_rate_mapping")
 # The constructor of a file of assignments, which nanoGPT runs as its config.
 NANOGPT = "nanoGPT"
+# The constructor of a module of Lightning with its Trainer.
+LIGHTNING = "lightning.Trainer"
 # Packages whose classes of these names are known.
 HOMES = ("transformers", "trl", "unsloth", "sentence_transformers", "swift", "axolotl", "llamafactory")
 

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from optax_lr.sources.marks import is_known
+from optax_lr.sources.python.classes import Classes
 from optax_lr.sources.python.loaded import LOADERS, Loaded, is_private, loaded, opened
 from optax_lr.sources.python.scopes import (
     Call,
     Named,
-    Names,
     Place,
     Scope,
     UnknownError,
@@ -53,7 +53,7 @@ _STARTERS = ("fire.Fire", "typer.run", "tyro.cli", "jsonargparse.CLI")
 _NAMESPACES = ("SimpleNamespace", "Namespace", "types.SimpleNamespace", "argparse.Namespace")
 
 
-class Script(Names):
+class Script(Classes):
     """A script whose expressions have values, if they are made of literals."""
 
     def __init__(self, path: str, text: str, options: Mapping[str, object] | None = None) -> None:
@@ -65,10 +65,15 @@ class Script(Names):
         self._depth = 0  # of the expression that is evaluated
         self._count = 0  # of the expressions in it
         self._examples: int | None = None  # the length of the training data meanwhile
-        self._steps: tuple[str, int] | None = None  # an expression and its value meanwhile
+        self._numbers: Mapping[str, object] = {}  # expressions and their values meanwhile
 
     def value(
-        self, node: ast.expr, scope: Scope, examples: int | None = None, *, steps: tuple[str, int] | None = None
+        self,
+        node: ast.expr,
+        scope: Scope,
+        examples: int | None = None,
+        *,
+        numbers: Mapping[str, object] | None = None,
     ) -> object:
         """The value of an expression of literals.
 
@@ -78,12 +83,12 @@ class Script(Names):
             node: the expression.
             scope: where it is.
             examples: the number of training examples; without it, `len` of the data is not known.
-            steps: an expression in it, as text, and the number to take for that.
+            numbers: expressions in it, as text, and what to take for each.
 
         Raises:
             UnknownError: for any other expression.
         """
-        self._depth, self._count, self._examples, self._steps, self.alone = 0, 0, examples, steps, ""
+        self._depth, self._count, self._examples, self._numbers, self.alone = 0, 0, examples, numbers or {}, ""
         value = self._value(node, scope)
         if is_private(value):
             raise UnknownError
@@ -94,10 +99,8 @@ class Script(Names):
         self._count += 1
         if self._depth > _DEEPEST or self._count > _MOST_PARTS:
             raise UnknownError
-        if self._steps is not None and ast.unparse(node) == self._steps[0]:
-            made: object = self._steps[1]
-        else:
-            made = self._evaluated(node, scope)
+        known = ast.unparse(node) if self._numbers else ""
+        made = self._numbers[known] if known in self._numbers else self._evaluated(node, scope)
         self._depth -= 1
         return made
 
@@ -124,9 +127,7 @@ class Script(Names):
                 return name.lower()
             case ast.Attribute(value=data, attr="num_rows" | "num_videos") if self._examples is not None:
                 return self._length(data, scope)
-            case ast.Attribute(
-                value=ast.Name() | ast.Attribute(value=ast.Name(id="self"), attr="hparams") as owner, attr=name
-            ):
+            case ast.Attribute(value=ast.Name() | ast.Attribute(value=ast.Name(id="self")) as owner, attr=name):
                 return self._attribute(ast.unparse(owner), name, scope)
             case ast.Subscript(value=holder, slice=key):
                 return self._entry(holder, self._value(key, scope), scope)
@@ -152,6 +153,8 @@ class Script(Names):
         """An entry of a list, of a dict, whose other values need not be known, or of the environment."""
         if isinstance(key, str) and key in self.environment and self.qualified(holder) == "os.environ":
             return self._of_environment(key)
+        if isinstance(key, str) and ast.unparse(holder) == "self.hparams":
+            return self._of_self("self.hparams", key, scope)
         made, here = holder, scope
         if isinstance(holder, ast.Name):
             bound, here = self.bound(holder.id, scope)
@@ -260,6 +263,8 @@ class Script(Names):
         for decorator in function.decorator_list:
             if isinstance(decorator, ast.Call) and name in _click_names(decorator, self.qualified(decorator.func)):
                 return self._declared("", name, Call(decorator, "", here.parent or self.top))
+        if function.name == "__init__" and self.class_of(here):
+            return self._start_argument(name, here)
         named = [made for made in self.scopes if getattr(made.function, "name", "") == function.name]
         method = argument_names(function)[:1] == ["self"] and len(named) == 1
         calls = [call for call in self.calls if (call.last if method else call.name) == function.name]
@@ -282,7 +287,9 @@ class Script(Names):
                         return True
         return False
 
-    def _argument(self, name: str, function: Named, calls: list[Call], scope: Scope, kind: str = "") -> object:
+    def _argument(
+        self, name: str, function: Named, calls: list[Call], scope: Scope, kind: str = "", part: str = ""
+    ) -> object:
         """What the calls of a function pass for an argument, where they agree; the argument's default where none does.
 
         Args:
@@ -291,6 +298,7 @@ class Script(Names):
             calls: every call of it in this file.
             scope: where the function is.
             kind: the class.
+            part: the attribute or key of the argument that is wanted; empty for the argument itself.
         """
         names = [argument.arg for argument in (*function.args.posonlyargs, *function.args.args)]
         names = names[names[:1] == ["self"] :]
@@ -305,7 +313,7 @@ class Script(Names):
             stated, where = (default, scope) if given is None else (given, here)
             if stated is None:
                 raise UnknownError
-            values.append(self._value(stated, where))
+            values.append(self._part(stated, where, part) if part else self._value(stated, where))
         if any(value != values[0] for value in values):
             raise UnknownError
         if not calls:
@@ -343,10 +351,8 @@ class Script(Names):
 
     def _attribute(self, owner: str, name: str, scope: Scope) -> object:
         """A value of a class of this file, of an object of one, or of the options of the script."""
-        if owner == "self":
-            return self._own_attribute(name)
-        if owner == "self.hparams":
-            return self._start_argument(name, None)
+        if owner.partition(".")[0] == "self":
+            return self._of_self(owner, name, scope)
         if name == "num_processes" and any("sched" in prepared for prepared in self.prepared):
             self.notes[
                 f"{owner}.num_processes is left out, as accelerate steps a prepared scheduler once for each process"
@@ -366,6 +372,9 @@ class Script(Names):
         if len(bound) != 1:
             raise UnknownError
         made, annotation = bound[0], annotation_of(here.function, owner)
+        kind = self.class_of(here) if made is None and getattr(here.function, "name", "") == "__init__" else ""
+        if kind and any(call.name == kind for call in self.calls):
+            return self._start_argument(owner, here, name)
         if made is None and (passed := self._class_of_argument(owner, here)):
             return self._attribute(passed, name, here)
         own = self.qualified(made.func) if isinstance(made, ast.Call) else ""
@@ -398,39 +407,58 @@ class Script(Names):
         names = {node.id if isinstance(node, ast.Name) else "" for node in given}
         return names.pop() if len(names) == 1 and names <= self.classes.keys() else ""
 
-    def _own_attribute(self, name: str) -> object:
-        """`self.lr`, set once in this file and nowhere else."""
-        assigned = [(owner, values) for (owner, attribute), values in self.attributes.items() if attribute == name]
-        certain = not any(place.tests for place in self.places.get(("self", name), ()))
-        if certain and len(assigned) == 1 and assigned[0][0] == "self" and len(assigned[0][1]) == 1:
-            value = assigned[0][1][0]
-            if isinstance(value, ast.Name):
-                return self._start_argument(value.id, value)
-            if value is not None and not any(isinstance(part, ast.Name) for part in ast.walk(value)):
-                return self._value(value, self.top)
-        raise UnknownError
-
-    def _start_argument(self, name: str, used: ast.Name | None) -> object:
-        """The value of the argument `name` of the one class that has it; `used` must be in the class's `__init__`."""
-        starts = [
-            (kind, start) for kind in self.classes for start in self._starts(kind) if name in argument_names(start)
-        ]
-        kind, start = _only(starts)
-        if used is not None and used not in ast.walk(start):
+    def _own(self, name: str, scope: Scope) -> tuple[ast.expr, Scope]:
+        """The expression of `self.lr` and its scope, where it is set once in the class and nowhere else."""
+        family = self.family(self.class_of(scope))
+        made = []
+        for (owner, attribute), values in self.attributes.items():
+            for value, place in zip(values, self.places[owner, attribute], strict=True) if attribute == name else ():
+                if owner != "self" or place.scope is None or self.class_of(place.scope) in family:
+                    made.append((owner, value, place))
+        owner, value, place = _only(made)
+        if owner != "self" or value is None or place.tests or place.scope is None:
             raise UnknownError
-        return self._argument(name, start, [call for call in self.calls if call.name == kind], self.top, kind)
+        of_start = getattr(place.scope.function, "name", "") == "__init__"
+        if not of_start and any(isinstance(part, ast.Name) for part in ast.walk(value)):
+            raise UnknownError
+        return value, place.scope
 
-    def _starts(self, kind: str) -> list[ast.FunctionDef]:
-        """Each `__init__` of a class."""
-        return [part for part in self._body(kind) if isinstance(part, ast.FunctionDef) and part.name == "__init__"]
+    def _of_self(self, owner: str, name: str, scope: Scope) -> object:
+        """`self.lr`, `self.args.lr`, and `self.hparams.lr` of what Lightning's `save_hyperparameters` keeps."""
+        if owner == "self":
+            return self._value(*self._own(name, scope))
+        if {(owner, name), (owner, "*")} & self.attributes.keys():
+            raise UnknownError
+        if owner != "self.hparams" or ("self", "hparams") in self.attributes:
+            return self._part(*self._own(owner.removeprefix("self."), scope), name)
+        for call in self.calls:
+            kept = ast.unparse(call.node.func) == "self.save_hyperparameters"
+            if kept and self.class_of(call.scope) == self.class_of(scope):
+                for given in call.node.args:
+                    if isinstance(given, ast.Name):  # text names arguments
+                        return self._part(given, call.scope, name)
+        return self._start_argument(name, scope)
 
-    def _body(self, kind: str) -> list[ast.stmt]:
-        """The statements of a class."""
-        return [part for definition in self.classes.get(kind, []) for part in definition.body]
+    def _part(self, whole: ast.expr, scope: Scope, name: str) -> object:
+        """An attribute of an object, or an entry of a dict."""
+        with contextlib.suppress(UnknownError):
+            return self._evaluated(ast.Attribute(whole, name), scope)
+        return self._entry(whole, name, scope)
+
+    def _start_argument(self, name: str, scope: Scope, part: str = "") -> object:
+        """The argument `name` of the `__init__` of the class of a scope; the `part` of it, if that is given."""
+        kind = self.class_of(scope)
+        own = next((made for made in self.parents(kind) if self.starts(made)), "")
+        start = _only(self.starts(own) if own else [])
+        inherited = [made for made in self.children(own) if not self.starts(made)]
+        if name not in argument_names(start) or len(inherited) < len(self.children(own)):
+            raise UnknownError
+        calls = [call for call in self.calls if call.name in (own, *inherited)]
+        return self._argument(name, start, calls, self.top, own, part)
 
     def _of_object(self, made: Call, name: str) -> object:
         """An attribute of an object: an argument that its class keeps under the same name, else a field."""
-        kept, starts = self.attributes.get(("self", name)), self._starts(made.name)
+        kept, starts = self.attributes.get(("self", name)), self.starts(made.name)
         if kept is not None and not all(isinstance(value, ast.Name) and value.id == name for value in kept):
             raise UnknownError
         if kept is not None and len(starts) == 1:
@@ -492,7 +520,7 @@ class Script(Names):
     def _fields(self, kind: str, name: str) -> list[tuple[ast.expr, ast.expr | None]]:
         """The values of a name in the body of a class, each with its annotation."""
         found: list[tuple[ast.expr, ast.expr | None]] = []
-        for statement in self._body(kind):
+        for statement in self.body(kind):
             match statement:
                 case ast.AnnAssign(target=ast.Name(id=target), value=ast.expr() as value) if target == name:
                     found.append((value, statement.annotation))
@@ -505,7 +533,7 @@ class Script(Names):
         value, _ = _only(self._fields(kind, name))
         branches = (ast.If, ast.Try, ast.For, ast.While, ast.With, ast.AugAssign)
         if (
-            any(isinstance(part, branches) for part in self._body(kind))
+            any(isinstance(part, branches) for part in self.body(kind))
             or {("self", name), ("cls", name)} & self.attributes.keys()
         ):
             raise UnknownError

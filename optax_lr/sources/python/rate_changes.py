@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 
+from optax_lr.sources.python.constructors import SCHEDULES
 from optax_lr.sources.python.literals import Script
 from optax_lr.sources.python.scopes import Call, Named, argument_names, keyword_of
 from optax_lr.text import words
@@ -157,7 +158,7 @@ def _takers(script: Script, where: _Holders) -> Iterator[str]:
             continue
         if any(_is_elsewhere(script, part) for part in call.node.args if isinstance(part, (ast.Name, ast.Attribute))):
             pass  # partial(train_one_epoch, optimizer)
-        elif call.last in _HARMLESS or _is_known(script, call):
+        elif call.last in _HARMLESS or call.name in SCHEDULES or _is_known(script, call):
             continue
         yield f"{ast.unparse(function)[:40]} in line {call.node.lineno} takes the optimizer and is not read; {_MORE}"
 

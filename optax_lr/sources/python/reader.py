@@ -12,7 +12,7 @@ from pathlib import Path
 from optax_lr.sources.documents import MOST_CONFIGS, renamed
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import text_of
-from optax_lr.sources.python import constructors
+from optax_lr.sources.python import constructors, lightning
 from optax_lr.sources.python.alone import Alone, changes_folder
 from optax_lr.sources.python.arguments import Arguments
 from optax_lr.sources.python.constructors import (
@@ -104,7 +104,7 @@ class Reader:
             raise ConfigError(
                 f"{self.path}: {len(calls):,} configs are too many for a file; at most {MOST_CONFIGS} are read"
             )
-        made = [self.source(call) for call in calls]
+        made = self._of_lightning(calls) or [self.source(call) for call in calls]
         if not made and (parsed := self.parsed()) is not None and _SETTINGS & parsed.values.keys():
             made = [parsed]
         if not made and (assigned := self.assigned()) is not None:
@@ -198,6 +198,24 @@ class Reader:
         known = parent.rpartition(".")[2] in TRAINING_ARGUMENTS | TRL and parent not in self.script.classes
         return parent if known else None
 
+    def _of_lightning(self, calls: list[Call]) -> list[Source]:
+        """The configs of modules of Lightning, in a script without training arguments."""
+        if not all(call.last in FUNCTIONS or call.name in SCHEDULES or call.name in OPTIMIZERS for call in calls):
+            return []
+        return [self._of_module(run) for run in lightning.runs(self.script)]
+
+    def _of_module(self, run: lightning.Run) -> Source:
+        """The config that a module of Lightning and its Trainer make."""
+        self.script.notes.clear()
+        try:
+            found, notes, processes = lightning.arguments_of_run(self.script, run)
+        except ConfigError as error:
+            raise ConfigError(f"{self.path}: {error}") from None
+        self._note_group()
+        notes += [note for kind, note in self._data if kind != "packing"] + self._replaced
+        source = self._source(constructors.LIGHTNING, found, notes)
+        return dataclasses.replace(source, processes=self.processes or processes, computed=found.computed)
+
     def source(self, call: Call) -> Source:
         """The config that a call holds."""
         self.script.notes.clear()
@@ -217,6 +235,8 @@ class Reader:
             self._note_group()
         else:
             found, notes = self._arguments(call, own)
+        if call.name in SCHEDULES or last in FUNCTIONS:
+            notes += lightning.unread(self.script)
         if call.name in SCHEDULES or call.name in OPTIMIZERS or last in FUNCTIONS:
             notes += self._replaced
             if any(length.of_examples is not None for length in found.lengths.values()):

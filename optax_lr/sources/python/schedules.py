@@ -13,13 +13,19 @@ from optax_lr.sources.python.decided import only_one
 from optax_lr.sources.python.literals import Script
 from optax_lr.sources.python.overrides import rates_by_hand
 from optax_lr.sources.python.scopes import Call, Scope, keyword_of
-from optax_lr.sources.source import Length
+from optax_lr.sources.source import Computed, Length
 
 
 def arguments_of_function(script: Script, call: Call) -> tuple[Arguments, list[str]]:
     """The arguments of a call of `get_scheduler` or one of its family, and notes."""
-    kind, names = FUNCTIONS[call.last]
     found = Arguments(script)
+    pairs = take_function(found, call)
+    return found, _notes_on_function(script, call, found, pairs)
+
+
+def take_function(found: Arguments, call: Call) -> dict[str, ast.expr]:
+    """Take the arguments of a call of `get_scheduler` or one of its family, by our names; their expressions by its own."""
+    kind, names = FUNCTIONS[call.last]
     diffusers = call.name.startswith("diffusers.")
     if diffusers:
         names = ("optimizer", "step_rules", "num_warmup_steps", "num_training_steps", "num_cycles", "power")
@@ -48,6 +54,11 @@ def arguments_of_function(script: Script, call: Call) -> tuple[Arguments, list[s
         keywords = {name: value for name, value in keywords.items() if name in taken}
     if keywords:
         found.values["lr_scheduler_kwargs"] = keywords
+    return pairs
+
+
+def _notes_on_function(script: Script, call: Call, found: Arguments, pairs: Mapping[str, ast.expr]) -> list[str]:
+    """What the script says about the run of a schedule that a function makes."""
     prepared = ""
     if re.search(r"\baccelerate\b|\bAccelerator\b|\baccelerator\.(?!current_accelerator|is_available)", script.text):
         prepared = ", and one that accelerate prepared is stepped once for each process"
@@ -74,7 +85,7 @@ def arguments_of_function(script: Script, call: Call) -> tuple[Arguments, list[s
         )
     if isinstance(found.values.get("max_steps"), int):
         notes.append("the loop of the script decides how many of the schedule's steps are run")
-    return found, notes + _early_stop(script)
+    return notes + _early_stop(script)
 
 
 def _early_stop(script: Script) -> list[str]:
@@ -103,7 +114,7 @@ def _take_warmup_of_steps(found: Arguments, pairs: Mapping[str, ast.expr], scope
         return
 
     def of_steps(steps: int) -> object:
-        return found.script.value(node, scope, steps=(ast.unparse(length), steps))
+        return found.script.value(node, scope, numbers={ast.unparse(length): steps})
 
     if "num_warmup_steps" in found.unknown and gives_number(of_steps):
         found.lengths["num_warmup_steps"] = Length(found.unknown.pop("num_warmup_steps"), None, of_steps)
@@ -116,11 +127,13 @@ def arguments_of_class(script: Script, call: Call, made: Sequence[Call]) -> tupl
         notes.append(f"a branch of this script decides which of its {len(made)} schedules is made")
     elif len(made) > 1:
         notes.append(f"this script makes {len(made)} schedules; which one runs when is not read")
-    return _one(script, call), notes + rates_by_hand(script) + _early_stop(script)
-
-
-def _one(script: Script, call: Call) -> Arguments:
     found = Arguments(script)
+    take_class(found, call)
+    return found, notes + rates_by_hand(script) + _early_stop(script)
+
+
+def take_class(found: Arguments, call: Call) -> None:
+    """Take the arguments of a call of a class of torch or a function of Optax."""
     for name, node in found.pairs(call, SCHEDULES[call.name]):
         if name == "optimizer" and call.name not in constructors.OWN_RATE:
             found.take_rate(node, call.scope)
@@ -128,7 +141,6 @@ def _one(script: Script, call: Call) -> Arguments:
             _take_parts(found, name, call)
         elif name != "optimizer":
             found.take(name, node, call.scope)
-    return found
 
 
 def part_nodes(script: Script, call: Call) -> list[ast.expr | None]:
@@ -141,19 +153,32 @@ def part_nodes(script: Script, call: Call) -> list[ast.expr | None]:
 
 def _take_parts(found: Arguments, name: str, call: Call) -> None:
     """The parts of a schedule, each with the name of its constructor."""
-    made = []
+    parts = []
     for node in part_nodes(found.script, call):
         inner = next((known for known in found.script.calls if known.node is node), None)
         if inner is None or inner.name not in SCHEDULES or inner.name in PARTS:
             found.unknown[name] = "a schedule that is not read"
             return
-        part = _one(found.script, inner)
+        part = Arguments(found.script, found.numbers)
+        take_class(part, inner)
         part.unknown |= {key: length.text for key, length in part.lengths.items()}
         if part.unknown:
             found.unknown |= {f"{name}.{key}": text for key, text in part.unknown.items()}
             return
-        made.append({"constructor": inner.name, **part.values})
-    found.values[name] = made
+        parts.append((inner.name, part))
+
+    def made(count: int | None, numbers: Mapping[str, object]) -> list[dict[str, object]]:
+        return [
+            {"constructor": kind, **part.values}
+            | {key: computed.of(count, numbers) for key, computed in part.computed.items()}
+            for kind, part in parts
+        ]
+
+    texts = [f"{key}={computed.text}" for _, part in parts for key, computed in part.computed.items()]
+    if texts:
+        found.computed[name] = Computed(", ".join(texts), made)
+    else:
+        found.values[name] = made(None, {})
 
 
 def _steps_at_intervals(node: ast.If) -> bool:

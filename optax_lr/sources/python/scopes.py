@@ -333,6 +333,9 @@ class Names:
                 value=ast.Attribute(value=owner, attr="__dict__") | ast.Call(func=ast.Name(id="vars"), args=[owner])
             ):
                 self._assign((ast.unparse(owner), "*"), None, Place(target.lineno, self.tests, scope))
+            case ast.Subscript(value=ast.Attribute(value=ast.Name(id="self")) as holder, slice=key):
+                literal = key.value if isinstance(key, ast.Constant) else "*"
+                self._assign((ast.unparse(holder), str(literal)), value, Place(target.lineno, self.tests, scope))
             case ast.Subscript(value=holder, slice=key):
                 place = Place(target.lineno, self.tests)
                 if isinstance(holder, ast.Name) and value is not None:

@@ -1,0 +1,416 @@
+"""Modules of Lightning in a Python script: what `configure_optimizers` returns, and the `Trainer` that runs it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.python.arguments import Arguments
+from optax_lr.sources.python.constructors import FUNCTIONS, OPTIMIZERS, SCHEDULES
+from optax_lr.sources.python.decided import outcome
+from optax_lr.sources.python.entries import Entry, entries
+from optax_lr.sources.python.literals import Script
+from optax_lr.sources.python.overrides import rates_by_hand
+from optax_lr.sources.python.rate_changes import LIGHTNING, may_change
+from optax_lr.sources.python.schedules import take_class, take_function
+from optax_lr.sources.python.scopes import Call, Scope, Tests, UnknownError
+from optax_lr.sources.source import Processes
+from optax_lr.text import words
+
+# The arguments of a Trainer that decide the length of a run, and with them those of its data loader.
+_OF_TRAINER = words("max_epochs max_steps accumulate_grad_batches limit_train_batches")
+TRAINER_KEYS = _OF_TRAINER | {"batch_size", "drop_last"}
+_ENDING = ("fast_dev_run", "max_time")
+_SHARED = ("use_distributed_sampler", "replace_sampler_ddp")  # which share the examples, unless they are off
+_DEVICES = ("devices", "gpus", "tpu_cores", "num_processes")  # the last three until Lightning 2
+_STATED = TRAINER_KEYS | words(
+    "learning_rate max_lr lr_scheduler_type interval frequency"
+)  # without numbers of the run
+# What the run gives an expression in `configure_optimizers`, by the name of the number in `trainers.lightning`.
+_SELF = "self.trainer."
+_LOADERS = (
+    *("self.train_dataloader()", f"{_SELF}train_dataloader", f"{_SELF}train_dataloader()"),
+    *(f"{_SELF}datamodule.train_dataloader()", f"{_SELF}_data_connector._train_dataloader_source.dataloader()"),
+)
+NUMBERS = {
+    **{f"{_SELF}{name}": name for name in ("max_epochs", "max_steps", "accumulate_grad_batches")},
+    **{f"{_SELF}{name}": name for name in ("num_training_batches", "estimated_stepping_batches")},
+    f"{_SELF}estimated_stepping_batches()": "estimated_stepping_batches",
+    **{f"len({loader})": "loader_batches" for loader in _LOADERS},
+}
+_SAMPLE = dict.fromkeys(NUMBERS, 1000)
+_NOT_ONE = "which Lightning refuses; return one of them, two lists, or a dict with optimizer and lr_scheduler"
+
+
+class Run(NamedTuple):
+    """What Lightning runs.
+
+    Fields:
+        kind: the class of the module.
+        method: its `configure_optimizers`.
+        optimizer: the call that makes the optimizer.
+        scheduler: the call that makes the scheduler; None without one.
+        settings: the dict of the scheduler, with `interval` and `frequency`, and its scope; None without one.
+        notes: what has no effect; a line each.
+    """
+
+    kind: str
+    method: Scope
+    optimizer: Call
+    scheduler: Call | None
+    settings: tuple[ast.expr, Scope] | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def constructor(self) -> str:
+        """The full name of what makes the schedule."""
+        return (self.scheduler or self.optimizer).name
+
+
+def runs(script: Script) -> list[Run]:
+    """The modules of a script whose optimizer and scheduler are known calls."""
+    found = [run for kind, method in _modules(script) if (run := _run(script, kind, method)) is not None]
+    fitted = [run for run in found if any(_is_of(script, run, fit) for fit in _fits(script))]
+    return fitted or found
+
+
+def unread(script: Script) -> list[str]:
+    """A note on a module whose `configure_optimizers` is not read."""
+    method = next((scope.function for _, scope in _modules(script)), None)
+    if method is None:
+        return []
+    what = f"configure_optimizers in line {method.lineno} is not read"
+    return [f"{what}; Lightning steps a scheduler once an epoch, unless its dict says interval: step"]
+
+
+def _modules(script: Script) -> Iterator[tuple[str, Scope]]:
+    """Each class of Lightning with its `configure_optimizers`, without those that step their optimizers themselves."""
+    for scope in script.scopes:
+        kind = script.class_of(scope)
+        if getattr(scope.function, "name", "") != "configure_optimizers" or not kind:
+            continue
+        bases = {
+            script.qualified(base)
+            for parent in script.parents(kind)
+            for made in script.classes[parent]
+            for base in made.bases
+        }
+        if not any(base.partition(".")[0] in LIGHTNING and base.endswith(".LightningModule") for base in bases):
+            continue
+        places = script.places.get(("self", "automatic_optimization"), [])
+        if not any(script.class_of(place.scope) in script.family(kind) for place in places):
+            yield kind, scope
+
+
+def _run(script: Script, kind: str, method: Scope) -> Run | None:
+    """What one `configure_optimizers` returns; None where that is not read."""
+    assert method.function is not None
+    where = f"configure_optimizers in line {method.function.lineno}"
+    returned = _returned(script, getattr(method.function, "body", []), method)
+    node = None if returned is None else _made(script, returned, method)
+    settings: ast.expr | None = None
+    ignored: tuple[str, ...] = ()
+    match node:
+        case ast.Call() if _call(script, node) is not None and not _is_dict(node):
+            optimizer: ast.expr | None = node
+        case ast.Tuple(elts=[ast.List(elts=[optimizer]), *rest]) | ast.List(elts=[ast.List(elts=[optimizer]), *rest]):
+            given = _made(script, rest[0], method) if len(rest) == 1 else None
+            if isinstance(given, ast.List) and len(given.elts) > 1:
+                return None
+            settings = given.elts[0] if isinstance(given, ast.List) and given.elts else given
+            if len(rest) != 1 or (settings is None and not isinstance(given, ast.List)):
+                return None
+        case ast.Tuple(elts=[first, second]) if all(
+            _call(script, _made(script, one, method)) for one in (first, second)
+        ):
+            made = [_call(script, _made(script, one, method)) for one in (first, second)]
+            if made[1] is not None and (made[1].name in SCHEDULES or made[1].last in FUNCTIONS):
+                raise ConfigError(f"{where} returns an optimizer and a scheduler side by side, {_NOT_ONE}")
+            return None
+        case ast.List(elts=[optimizer]) | ast.Tuple(elts=[optimizer]):
+            pass
+        case ast.Dict() | ast.Call(func=ast.Name(id="dict")):
+            parts = {entry.key: entry for entry in entries(script, node, method) or ()}
+            if "optimizer" not in parts or not all(entry.certain for entry in parts.values()):
+                return None
+            optimizer = parts["optimizer"].value
+            settings = parts["lr_scheduler"].value if "lr_scheduler" in parts else None
+            others = sorted(parts.keys() - {"optimizer", "lr_scheduler", "monitor"})
+            if any("sched" in key for key in others) and not any(map(_is_trainer, script.calls)):
+                return None  # another trainer may read it
+            ignored = tuple(f"{key} next to the optimizer in {where} is no key that Lightning reads" for key in others)
+        case _:
+            return None
+    made_optimizer = _call(script, _made(script, optimizer, method))
+    if made_optimizer is None:
+        return None
+    run = Run(kind, method, made_optimizer, None, None, ignored)
+    if settings is None:
+        return run if made_optimizer.name in OPTIMIZERS else None
+    dictionary = _made(script, settings, method)
+    if isinstance(dictionary, ast.Dict) or _is_dict(dictionary):
+        found = {entry.key: entry for entry in entries(script, settings, method) or ()}
+        if "scheduler" not in found or not all(entry.certain for entry in found.values()):
+            return None
+        run, settings = run._replace(settings=(settings, method)), found["scheduler"].value
+    scheduler = _call(script, _made(script, settings, method))
+    if scheduler is None or not (scheduler.name in SCHEDULES or scheduler.last in FUNCTIONS):
+        return None
+    return run._replace(scheduler=scheduler)
+
+
+def _is_dict(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict"
+
+
+def _call(script: Script, node: ast.expr | None) -> Call | None:
+    """The call of an expression."""
+    return next((call for call in script.calls if call.node is node), None)
+
+
+def _made(script: Script, node: ast.expr | None, scope: Scope) -> ast.expr | None:
+    """The expression itself, or the one that its name has in the branches that run."""
+    if not isinstance(node, ast.Name):
+        return node
+    bound, _ = script.reaching(node, scope)
+    kept = [(value, place) for value, place in bound if value is not None and outcome(script, place.tests) is not False]
+    return (
+        kept[0][0] if len(kept) == 1 and not (kept[0][1].tests and outcome(script, kept[0][1].tests) is None) else None
+    )
+
+
+def _returned(script: Script, body: Sequence[ast.stmt], scope: Scope) -> ast.expr | None:
+    """What a method returns for certain; None where branches that are not decided return, too."""
+    for statement in body:
+        match statement:
+            case ast.Return(value=value):
+                return value
+            case ast.If(test=test, body=inner, orelse=other):
+                tests: Tests = ((test, True, scope),)
+                runs = outcome(script, tests)
+                if runs is None:
+                    if any(isinstance(part, ast.Return) for part in ast.walk(statement)):
+                        return None
+                elif (made := _returned(script, inner if runs else other, scope)) is not None:
+                    return made
+            case ast.For() | ast.While() | ast.With() | ast.Try():
+                if any(isinstance(part, ast.Return) for part in ast.walk(statement)):
+                    return None
+    return None
+
+
+# --- the Trainer ---
+
+
+def _fits(script: Script) -> list[Call]:
+    """The calls of `trainer.fit(model)`."""
+    found = [call for call in script.calls if getattr(call.node.func, "attr", "") == "fit"]
+    return [call for call in found if _trainer_of(script, call) is not None]
+
+
+def _trainer_of(script: Script, fit: Call) -> Call | None:
+    """The call that makes the Trainer of a `fit`."""
+    assert isinstance(fit.node.func, ast.Attribute)
+    made = _call(script, _made(script, fit.node.func.value, fit.scope))
+    return made if made is not None and _is_trainer(made) else None
+
+
+def _is_trainer(call: Call) -> bool:
+    name = call.name.removesuffix(".from_argparse_args")
+    return name.partition(".")[0] in LIGHTNING and name.endswith(".Trainer")
+
+
+def _is_of(script: Script, run: Run, fit: Call) -> bool:
+    """Whether a `fit` is of the module: of an object of its class, or of one that is based on it."""
+    given = fit.given(["model"]).get("model")
+    model = None if given is None else _call(script, _made(script, given, fit.scope))
+    return model is not None and model.name.partition(".")[0] in (run.kind, *script.children(run.kind))
+
+
+def arguments_of_run(script: Script, run: Run) -> tuple[Arguments, list[str], Processes | None]:
+    """The schedule of a module and the length of its run, notes, and the number of processes.
+
+    Raises:
+        ConfigError: for a module that steps its scheduler in a way of its own.
+    """
+    _check_methods(script, run)
+    found = Arguments(script, _SAMPLE)
+    call = run.scheduler or run.optimizer
+    if run.scheduler is None:
+        found.take_rate(call.node, call.scope)
+    elif call.name in SCHEDULES:
+        take_class(found, call)
+    else:
+        take_function(found, call)
+        found.rename({"max_steps": "num_training_steps", "warmup_steps": "num_warmup_steps"})
+    found.values["schedule"] = call.name
+    found.values |= {"interval": "epoch", "frequency": 1} if run.scheduler is not None else {}
+    for entry in entries(script, *run.settings) or () if run.settings is not None else ():
+        if entry.key in ("interval", "frequency"):
+            found.without(entry.key)
+            found.take(entry.key, entry.value, entry.scope)
+    fits = _fits(script)
+    mine = [fit for fit in fits if _is_of(script, run, fit)] or fits
+    trainers = [call for call in script.calls if _is_trainer(call)]
+    trainer = _trainer_of(script, mine[0]) if mine else trainers[0] if len(trainers) == 1 else None
+    notes = [*run.notes, *rates_by_hand(script), *may_change(script, [run.optimizer.node])]
+    if len(mine) > 1:
+        lines = [fit.node.lineno for fit in mine[:2]]
+        notes.append(f"fit() is called in lines {lines[0]} and {lines[1]}; this is the plan of the first run")
+    stop = next((call for call in script.calls if re.search(r"(?i)early_?stop", call.last)), None)
+    if stop is not None:
+        notes.append(f"{stop.last} in line {stop.node.lineno} may end the run before its last update")
+    if trainer is not None:
+        _take_trainer(found, trainer)
+    else:
+        found.unknown["max_epochs"] = "that of a Trainer in another file"
+    _take_loader(found, run, mine[0] if mine else None)
+    for key in _STATED & found.computed.keys():
+        found.unknown[key] = found.computed.pop(key).text
+    return found, notes, None if trainer is None else _processes(script, trainer)
+
+
+def _check_methods(script: Script, run: Run) -> None:
+    """Refuse a module that steps its scheduler itself."""
+    family = script.family(run.kind)
+    for call in script.calls:
+        if call.last == "LightningCLI":
+            raise ConfigError(
+                f"LightningCLI in line {call.node.lineno} takes settings of the run from YAML files or its command, which are "
+                "not read; write the schedule in Python with the classes of olr"
+            )
+        inside = (
+            script.class_of(call.scope) in family and getattr(call.scope.function, "name", "") != "lr_scheduler_step"
+        )
+        if (
+            run.scheduler is not None
+            and inside
+            and re.search(r"(?i)sched\w*(?:\(\))?\.step$", ast.unparse(call.node.func))
+        ):
+            raise ConfigError(
+                f"{ast.unparse(call.node.func)}() in line {call.node.lineno} steps the scheduler, too, {_HAND}"
+            )
+    for scope in script.scopes:
+        name = getattr(scope.function, "name", "")
+        if name == "lr_scheduler_step" and script.class_of(scope) in family and run.scheduler is not None:
+            assert scope.function is not None
+            raise ConfigError(f"lr_scheduler_step in line {scope.function.lineno} steps the scheduler, {_HAND}")
+
+
+_HAND = "by code that is not run; write the curve in Python with the classes of olr"
+
+
+def _take_trainer(found: Arguments, trainer: Call) -> None:
+    """The arguments of a Trainer that decide the length of its run."""
+    script, keywords = found.script, list(trainer.node.keywords)
+    if trainer.name.endswith(".from_argparse_args"):
+        keywords[:0] = [ast.keyword(None, part) for part in trainer.node.args[:1]]
+    for word in keywords:
+        whole = [Entry(word.arg, word.value, trainer.scope)] if word.arg is not None else None
+        parts = whole or entries(script, word.value, trainer.scope)
+        for key in _OF_TRAINER if parts is None else ():
+            found.without(key)
+            found.unknown[key] = f"that of {ast.unparse(word.value)[:40]}"
+        for key, value, scope, certain in parts or ():
+            off = isinstance(value, ast.Constant) and not value.value
+            if key in (_SHARED if off else _ENDING):
+                effect = "gives each process all examples" if off else "may end the run before its last update"
+                script.notes[f"{key} of the Trainer in line {value.lineno} {effect}"] = None
+            key = "limit_train_batches" if key == "overfit_batches" else key
+            if key in _OF_TRAINER:
+                found.without(key)
+                if certain:
+                    found.take(key, value, scope)
+                else:
+                    found.unknown[key] = f"{ast.unparse(value)[:60]} (under a condition)"
+
+
+def _processes(script: Script, trainer: Call) -> Processes:
+    """The number of processes that a Trainer starts."""
+    given = {word.arg: word.value for word in trainer.node.keywords}
+    where = f"the Trainer in line {trainer.node.lineno}"
+
+    def value(name: str) -> object:
+        try:
+            return script.value(given[name], trainer.scope) if name in given else None
+        except UnknownError:
+            return given
+
+    if value("accelerator") == "cpu" and "devices" not in given:
+        return Processes(1, f"accelerator=cpu of {where}")
+    name = next((name for name in _DEVICES if name in given), "")
+    devices, nodes = value(name) if name else "auto", value("num_nodes")
+    count = len(devices) if isinstance(devices, list) else devices
+    if isinstance(count, int) and count > 0 and value("strategy") not in ("dp", "ddp2"):
+        nodes = 1 if nodes is None else nodes
+        if isinstance(nodes, int):
+            return Processes(count * nodes, f"{name} of {where}")
+    if name and not isinstance(count, int):
+        return Processes(None, f"{name}={ast.unparse(given[name])[:40]} of {where}")
+    return Processes(None, f"{where} takes all devices")
+
+
+# --- the data ---
+
+
+def _take_loader(found: Arguments, run: Run, fit: Call | None) -> None:
+    """The batch size and `drop_last` of the loader of the training data."""
+    loader = _loader_of_run(found.script, run, fit)
+    if loader is None:
+        found.unknown["batch_size"] = "that of a loader that is not read"
+        return
+    given = loader.given(("dataset", "batch_size", "shuffle", "sampler", "batch_sampler"))
+    if "batch_sampler" in given or loader.unpacks:
+        found.unknown["batch_size"] = f"that of {ast.unparse(loader.node)[:40]}"
+        return
+    found.values["batch_size"] = 1
+    for name in ("batch_size", "drop_last"):
+        if name in given:
+            found.without(name)
+            found.take(name, given[name], loader.scope)
+    if found.values.get("batch_size", 1) is None:
+        found.without("batch_size")
+        found.unknown["batch_size"] = "None, which leaves the batches to the data"
+
+
+def _loader_of_run(script: Script, run: Run, fit: Call | None) -> Call | None:
+    """The one `DataLoader` that a run trains on."""
+    given = {} if fit is None else fit.given(("model", "train_dataloaders", "val_dataloaders", "datamodule"))
+    for name in ("train_dataloaders", "train_dataloader", "datamodule"):
+        if name in given and fit is not None:
+            return _loader(script, given[name], fit.scope)
+    for kind in (run.kind, *script.children(run.kind)):
+        if (made := _loader_of_class(script, kind)) is not None:
+            return made
+    return None
+
+
+def _loader(script: Script, node: ast.expr, scope: Scope, depth: int = 0) -> Call | None:
+    """The `DataLoader` that an expression is: a name, a method of a data module, an object of one."""
+    made = _made(script, node, scope)
+    call = _call(script, made)
+    if call is None or depth > 5:
+        return None
+    if call.last == "DataLoader":
+        return call
+    if call.name in script.classes:
+        return _loader_of_class(script, call.name)
+    function = call.node.func
+    if isinstance(function, ast.Attribute) and function.attr == "train_dataloader":
+        owner = _call(script, _made(script, function.value, scope))
+        return None if owner is None or owner.name not in script.classes else _loader_of_class(script, owner.name)
+    returned = script.returned(call.node)
+    return None if returned is None else _loader(script, *returned, depth + 1)
+
+
+def _loader_of_class(script: Script, kind: str) -> Call | None:
+    """The `DataLoader` that `train_dataloader` of a class returns."""
+    for parent in script.parents(kind):
+        for scope in script.scopes:
+            if getattr(scope.function, "name", "") == "train_dataloader" and script.class_of(scope) == parent:
+                node = _returned(script, getattr(scope.function, "body", []), scope)
+                return None if node is None else _loader(script, node, scope)
+    return None

@@ -1,0 +1,147 @@
+"""Modules of Lightning in scripts: what is noted, what is asked for, and what is refused."""
+
+import pytest
+
+import optax_lr as olr
+
+MODULE = """
+import lightning as L
+import torch
+class Net(L.LightningModule):
+    def __init__(self, lr=0.1, kind="step"):
+        super().__init__()
+        self.save_hyperparameters()
+        self.kind = kind
+    def configure_optimizers(self):
+        opt = torch.optim.AdamW(self.parameters(), lr=self.hparams.lr)
+        sched = torch.optim.lr_scheduler.StepLR(opt, 2)
+        return RETURNED
+"""
+RUN = "L.Trainer(max_epochs=4, devices=1).fit(Net(), torch.utils.data.DataLoader(train, batch_size=8))\n"
+
+
+def read(tmp_path, returned="[opt], [sched]", more=RUN, **options):
+    path = tmp_path / "train.py"
+    path.write_text(MODULE.replace("RETURNED", returned) + more)
+    return olr.read_config(path, **options)
+
+
+@pytest.mark.parametrize(
+    ("returned", "more", "note"),
+    [
+        ("[opt], [sched]", RUN, "Lightning steps StepLR once an epoch, as nothing says interval: step"),
+        ("[opt], [{'scheduler': sched, 'interval': 'step'}]", RUN, "Lightning steps StepLR at each update, by interval: step"),
+        ("{'optimizer': opt, 'lr_scheduler': sched, 'interval': 'step'}", RUN, "interval next to the optimizer in configure_optimizers in line 9 is no key that Lightning reads"),
+        ("opt", "model = Net()\nfor n in range(2):\n    L.Trainer(max_epochs=4, devices=1).fit(model)\nL.Trainer(max_epochs=9).fit(model)\n", "fit() is called in lines 15 and 16; this is the plan of the first run"),
+        ("opt", RUN.replace("devices=1", "fast_dev_run=True"), "fast_dev_run of the Trainer in line 13 may end the run before its last update"),
+        ("opt", RUN.replace("devices=1", "use_distributed_sampler=False"), "use_distributed_sampler of the Trainer in line 13 gives each process all examples"),
+        ("opt", RUN.replace("devices=1", "callbacks=[L.pytorch.callbacks.EarlyStopping('a')]"), "EarlyStopping in line 13 may end the run before its last update"),
+        ("opt", RUN.replace("devices=1", "callbacks=[L.pytorch.callbacks.GradientAccumulationScheduler({4: 2})]"), "the callback lightning.pytorch.callbacks.GradientAccumulationScheduler of the Trainer in line 13 is not read"),
+        ("opt", RUN + "torch.utils.data.random_split(a, [1, 2])\n", "random_split in line 14: the number of examples is that of the training part"),
+    ],
+)  # fmt: skip
+def test_what_is_noted(tmp_path, returned, more, note):
+    assert any(note in given for given in read(tmp_path, returned, more).notes)
+
+
+@pytest.mark.parametrize(
+    ("returned", "more", "message"),
+    [
+        ("opt, sched", RUN, "returns an optimizer and a scheduler side by side, which Lightning refuses"),
+        ("[opt], [{'scheduler': sched, 'interval': self.every}]", RUN, "interval=self.every is not a literal; give its value with --set interval=VALUE"),
+        ("[opt], [{'scheduler': sched, 'interval': 'batch'}]", RUN, "interval must be one of step, epoch, not 'batch'"),
+        ("[opt], [{'scheduler': sched, 'interval': 'step', 'frequency': 2}]", RUN, "frequency 2 with interval: step is not read"),
+        ("[opt], [sched]", "    def lr_scheduler_step(self, scheduler, metric):\n        scheduler.step(self.current_epoch)\n" + RUN, "lr_scheduler_step in line 13 steps the scheduler, by code that is not run"),
+        ("[opt], [sched]", "    def on_train_batch_end(self, *a):\n        self.lr_schedulers().step()\n" + RUN, "self.lr_schedulers().step() in line 14 steps the scheduler, too"),
+        ("[opt], [sched]", "L.pytorch.cli.LightningCLI(Net)\n", "LightningCLI in line 13 takes settings of the run from YAML files or its command"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(tmp_path, returned, more, message):
+    with pytest.raises(olr.ConfigError) as caught:
+        read(tmp_path, returned, more)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("returned", "more", "facts", "message"),
+    [
+        ("[opt], [sched]", RUN, {}, "the length of the run needs the batches of an epoch; give the number of training examples (num_examples=..., --num-examples), or the length of the run"),
+        ("[opt], [sched]", RUN, {"max_steps": 9}, "a scheduler that Lightning steps once an epoch needs the batches of an epoch; give the number of training examples"),
+        ("[opt], [sched]", RUN.replace("size=8", "size=n"), {"num_examples": 80}, "the length of the run needs batch_size=n; give --set batch_size=VALUE, or the length of the run (max_steps=..., --max-steps)"),
+        ("opt", "L.Trainer(max_epochs=n).fit(Net(), mine)\n", {"num_examples": 80}, "needs max_epochs=n, batch_size=that of a loader that is not read; give --set max_epochs=VALUE and --set batch_size=VALUE"),
+        ("opt", "", {"num_examples": 80}, "needs max_epochs=that of a Trainer in another file"),
+        ("opt", "L.Trainer(**options).fit(Net())\n", {"num_examples": 80}, "max_epochs=that of options"),
+        ("[opt], [torch.optim.lr_scheduler.OneCycleLR(opt, 0.1, total_steps=3)]", RUN, {"num_examples": 80}, "OneCycleLR has 3 steps, and torch stops the run at the next; this run steps it 4 times"),
+        ("[opt], [torch.optim.lr_scheduler.CosineAnnealingLR(opt, self.trainer.max_epochs)]", "L.Trainer(max_epochs=n, limit_train_batches=2).fit(Net())\n", {"max_steps": 80}, "T_max=self.trainer.max_epochs needs max_epochs=n"),
+    ],
+)  # fmt: skip
+def test_what_a_plan_asks_for(tmp_path, returned, more, facts, message):
+    config = read(tmp_path, returned, more)
+    with pytest.raises(olr.ConfigError) as caught:
+        config.plan(**facts)
+    assert message in str(caught.value)
+
+
+def test_numbers_of_the_run_can_be_given(tmp_path):
+    returned = "[opt], [torch.optim.lr_scheduler.CosineAnnealingLR(opt, self.trainer.max_epochs)]"
+    more = "L.Trainer(max_epochs=n).fit(Net(lr=0.5), mine)\n"
+    config = read(tmp_path, returned, more, values={"max_epochs": 6, "batch_size": 10, "accumulate_grad_batches": 2})
+    plan = config.plan(num_examples=35, world_size=1)
+    assert repr(plan.schedule) == repr(olr.Every(olr.CosineAnnealing(0.5, 6), steps=2))
+    assert (plan.max_steps, plan.steps_per_epoch) == (12, 2)
+
+
+def test_the_epochs_of_a_trainer_that_states_none_are_listed(tmp_path):
+    plan = read(tmp_path, "opt", RUN.replace("max_epochs=4, ", "")).plan(num_examples=16)
+    assert plan.max_steps == 2000
+    assert [(default.key, default.value) for default in plan.defaults] == [("max_epochs", 1000)]
+
+
+@pytest.mark.parametrize(("made", "kind"), [("Net()", "StepLR"), ("Net(kind='none')", "AdamW")])
+def test_a_branch_that_literals_decide(tmp_path, made, kind):
+    path = tmp_path / "train.py"
+    branch = "        if self.kind == 'none':\n            return opt\n        return [opt], [sched]"
+    path.write_text(MODULE.replace("        return RETURNED", branch) + RUN.replace("Net()", made))
+    assert olr.read_config(path).settings.lr_scheduler_type == kind
+
+
+def test_a_branch_that_nothing_decides_leaves_the_scheduler_in_its_own_steps(tmp_path):
+    path = tmp_path / "train.py"
+    branch = "        if self.kind == mine:\n            return opt\n        return [opt], [sched]"
+    path.write_text(MODULE.replace("        return RETURNED", branch) + RUN)
+    config = olr.read_config(path)
+    note = "configure_optimizers in line 9 is not read; Lightning steps a scheduler once an epoch, unless its dict says interval: step"
+    assert (config.trainer, note in config.notes) == ("torch", True)
+
+
+@pytest.mark.parametrize(
+    ("devices", "count"),
+    [
+        ("devices=3, num_nodes=2", 6),
+        ("devices=[0, 2]", 2),
+        ("accelerator='cpu'", 1),
+        ("devices='auto'", None),
+        ("", None),
+    ],
+)
+def test_the_processes_of_a_trainer(tmp_path, devices, count):
+    assert read(tmp_path, "opt", RUN.replace("devices=1", devices)).processes.count == count
+
+
+def test_a_module_that_steps_its_optimizer_itself_is_not_read_as_one(tmp_path):
+    manual = MODULE.replace("self.kind = kind", "self.automatic_optimization = False").replace(
+        "RETURNED", "[opt], [sched]"
+    )
+    path = tmp_path / "train.py"
+    path.write_text(manual + RUN)
+    assert olr.read_config(path).trainer == "torch"
+
+
+def test_a_share_of_the_run_is_no_number_of_warmup_steps(tmp_path):
+    path = tmp_path / "train.py"
+    path.write_text(
+        "import torch, transformers\nopt = torch.optim.SGD(p, lr=0.1)\n"
+        "transformers.get_linear_schedule_with_warmup(opt, 0.1, 100)\n"
+    )
+    with pytest.raises(olr.ConfigError, match=r"num_warmup_steps must be a whole number of steps, not 0\.1"):
+        olr.read_config(path).plan()
