@@ -126,7 +126,10 @@ def warmup(case: Case) -> Iterator[Finding]:
         held = "the peak is held for" if case.kind == "constant_with_warmup" else "the decay has"
         left = f"{held} {plan.max_steps - plan.warmup_steps}"
         message = f"warmup is {share:.0%} of {plan.max_steps} steps; {left}"
-    if plan.warmup_steps == 1:  # a share of 10 % is rounded up to it
+    if case.settings is not None and case.settings.own.get("interval") == "epoch":  # of Lightning
+        remedy = "count the schedule in epochs, or give the dict of the scheduler interval: step"
+        yield case.finding(rule, message, "interval", remedy)
+    elif plan.warmup_steps == 1:  # a share of 10 % is rounded up to it
         yield case.finding(rule, message, key, changes={key: 0})
     else:
         yield case.finding(rule, message, key, f"set {case.key(key)}: {ten}, about 10 %", {key: ten})

@@ -211,7 +211,7 @@ def _batches(settings: Settings, examples: int) -> int:
 def _unstated(settings: Settings, what: str, keys: Iterable[str], *, length: bool = False) -> UnknownLengthError:
     """The error where numbers of the run are not known: which, and how to give them."""
     unstated = {key: settings.own["unstated"][key] for key in keys if key in settings.own["unstated"]}
-    shown = ", ".join(f"{key}={text}" for key, text in unstated.items())
+    shown = ", ".join(f"{key} ({text})" for key, text in unstated.items())
     ways = [f"--set {key}=VALUE" for key in unstated]
     if settings.own["examples"] is None:
         ways.append("the number of training examples (num_examples=..., --num-examples)")

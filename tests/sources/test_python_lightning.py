@@ -37,6 +37,11 @@ def read(tmp_path, returned="[opt], [sched]", more=RUN, **options):
         ("opt", RUN.replace("devices=1", "use_distributed_sampler=False"), "use_distributed_sampler of the Trainer in line 13 gives each process all examples"),
         ("opt", RUN.replace("devices=1", "callbacks=[L.pytorch.callbacks.EarlyStopping('a')]"), "EarlyStopping in line 13 may end the run before its last update"),
         ("opt", RUN.replace("devices=1", "callbacks=[L.pytorch.callbacks.GradientAccumulationScheduler({4: 2})]"), "the callback lightning.pytorch.callbacks.GradientAccumulationScheduler of the Trainer in line 13 is not read"),
+        ("opt", "calls = [mine]\ncalls.append(L.pytorch.callbacks.StochasticWeightAveraging(0.1))\n" + RUN, "StochasticWeightAveraging in line 14 changes the run in a way that is not in this plan"),
+        ("opt", "from mine import Own\ncalls = []\ncalls.append(Own())\n" + RUN.replace("devices=1", "callbacks=calls"), "the callback mine.Own of the Trainer in line 16 is not read; it may change the rate"),
+        ("opt", RUN.replace("fit(Net()", "fit(Net.load_from_checkpoint('a')"), "the checkpoint in line 13 may give the module other arguments"),
+        ("opt", RUN.replace("devices=1", "strategy=L.pytorch.strategies.DeepSpeedStrategy(config='a')"), "the config of DeepSpeedStrategy in line 13 may have a schedule of its own"),
+        ("[opt], [sched]", "    def lr_scheduler_step(self, scheduler, metric):\n        scheduler.step()\n" + RUN, "Lightning steps StepLR once an epoch"),
         ("opt", RUN + "torch.utils.data.random_split(a, [1, 2])\n", "random_split in line 14: the number of examples is that of the training part"),
     ],
 )  # fmt: skip
@@ -51,9 +56,11 @@ def test_what_is_noted(tmp_path, returned, more, note):
         ("[opt], [{'scheduler': sched, 'interval': self.every}]", RUN, "interval=self.every is not a literal; give its value with --set interval=VALUE"),
         ("[opt], [{'scheduler': sched, 'interval': 'batch'}]", RUN, "interval must be one of step, epoch, not 'batch'"),
         ("[opt], [{'scheduler': sched, 'interval': 'step', 'frequency': 2}]", RUN, "frequency 2 with interval: step is not read"),
-        ("[opt], [sched]", "    def lr_scheduler_step(self, scheduler, metric):\n        scheduler.step(self.current_epoch)\n" + RUN, "lr_scheduler_step in line 13 steps the scheduler, by code that is not run"),
-        ("[opt], [sched]", "    def on_train_batch_end(self, *a):\n        self.lr_schedulers().step()\n" + RUN, "self.lr_schedulers().step() in line 14 steps the scheduler, too"),
+        ("[opt], [sched]", "    def lr_scheduler_step(self, scheduler, metric):\n        scheduler.step(self.current_epoch)\n" + RUN, "scheduler.step() in line 14 steps the scheduler, by code that is not run"),
+        ("[opt], [sched]", "    def on_train_batch_end(self, *a):\n        self.lr_schedulers().step()\n" + RUN, "self.lr_schedulers().step() in line 14 steps the scheduler, by code that is not run"),
+        ("[opt], [sched]", "    def on_train_epoch_end(self):\n        sch = self.lr_schedulers()\n        sch.step()\n" + RUN, "sch.step() in line 15 steps the scheduler"),
         ("[opt], [sched]", "L.pytorch.cli.LightningCLI(Net)\n", "LightningCLI in line 13 takes settings of the run from YAML files or its command"),
+        ("[opt], [sched]", "class Mine(L.pytorch.cli.LightningCLI): ...\nMine(Net)\n", "Mine in line 14 takes settings of the run from YAML files or its command"),
     ],
 )  # fmt: skip
 def test_what_is_refused(tmp_path, returned, more, message):
@@ -67,12 +74,12 @@ def test_what_is_refused(tmp_path, returned, more, message):
     [
         ("[opt], [sched]", RUN, {}, "the length of the run needs the batches of an epoch; give the number of training examples (num_examples=..., --num-examples), or the length of the run"),
         ("[opt], [sched]", RUN, {"max_steps": 9}, "a scheduler that Lightning steps once an epoch needs the batches of an epoch; give the number of training examples"),
-        ("[opt], [sched]", RUN.replace("size=8", "size=n"), {"num_examples": 80}, "the length of the run needs batch_size=n; give --set batch_size=VALUE, or the length of the run (max_steps=..., --max-steps)"),
-        ("opt", "L.Trainer(max_epochs=n).fit(Net(), mine)\n", {"num_examples": 80}, "needs max_epochs=n, batch_size=that of a loader that is not read; give --set max_epochs=VALUE and --set batch_size=VALUE"),
-        ("opt", "", {"num_examples": 80}, "needs max_epochs=that of a Trainer in another file"),
-        ("opt", "L.Trainer(**options).fit(Net())\n", {"num_examples": 80}, "max_epochs=that of options"),
+        ("[opt], [sched]", RUN.replace("size=8", "size=n"), {"num_examples": 80}, "the length of the run needs batch_size (n); give --set batch_size=VALUE, or the length of the run (max_steps=..., --max-steps)"),
+        ("opt", "L.Trainer(max_epochs=n).fit(Net(), mine)\n", {"num_examples": 80}, "needs max_epochs (n), batch_size (that of a loader that is not read); give --set max_epochs=VALUE and --set batch_size=VALUE"),
+        ("opt", "", {"num_examples": 80}, "needs max_epochs (that of a Trainer in another file)"),
+        ("opt", "L.Trainer(**options).fit(Net())\n", {"num_examples": 80}, "max_epochs (that of options)"),
         ("[opt], [torch.optim.lr_scheduler.OneCycleLR(opt, 0.1, total_steps=3)]", RUN, {"num_examples": 80}, "OneCycleLR has 3 steps, and torch stops the run at the next; this run steps it 4 times"),
-        ("[opt], [torch.optim.lr_scheduler.CosineAnnealingLR(opt, self.trainer.max_epochs)]", "L.Trainer(max_epochs=n, limit_train_batches=2).fit(Net())\n", {"max_steps": 80}, "T_max=self.trainer.max_epochs needs max_epochs=n"),
+        ("[opt], [torch.optim.lr_scheduler.CosineAnnealingLR(opt, self.trainer.max_epochs)]", "L.Trainer(max_epochs=n, limit_train_batches=2).fit(Net())\n", {"max_steps": 80}, "T_max=self.trainer.max_epochs needs max_epochs (n)"),
     ],
 )  # fmt: skip
 def test_what_a_plan_asks_for(tmp_path, returned, more, facts, message):
@@ -145,3 +152,23 @@ def test_a_share_of_the_run_is_no_number_of_warmup_steps(tmp_path):
     )
     with pytest.raises(olr.ConfigError, match=r"num_warmup_steps must be a whole number of steps, not 0\.1"):
         olr.read_config(path).plan()
+
+
+def test_a_module_that_replaces_the_method_of_its_parent(tmp_path):
+    child = "class Child(Net):\n    def configure_optimizers(self):\n        return torch.optim.SGD(self.parameters(), lr=0.5)\n"
+    config = read(tmp_path, "[opt], [sched]", child + RUN.replace("Net()", "Child()"))
+    assert (config.settings.lr_scheduler_type, config.settings.learning_rate) == ("SGD", 0.5)
+
+
+def test_a_rate_that_is_set_later_is_asked_for(tmp_path):
+    with pytest.raises(olr.ConfigError, match=r"--set learning_rate=VALUE"):
+        read(tmp_path, "opt", "model = Net()\nmodel.hparams.lr = 1.0\n" + RUN)
+
+
+def test_a_warmup_that_is_counted_in_epochs_by_mistake_is_an_error(tmp_path):
+    path = tmp_path / "train.py"
+    scheduler = "transformers.get_linear_schedule_with_warmup(opt, 10, 40)"
+    text = MODULE.replace("torch.optim.lr_scheduler.StepLR(opt, 2)", scheduler)
+    path.write_text("import transformers\n" + text.replace("RETURNED", "[opt], [sched]") + RUN)
+    (found,) = [finding for finding in olr.lint(path, num_examples=80) if finding.rule.code == "LR131"]
+    assert found.remedy == "count the schedule in epochs, or give the dict of the scheduler interval: step"

@@ -16,7 +16,7 @@ from optax_lr.sources.python.literals import Script
 from optax_lr.sources.python.overrides import rates_by_hand
 from optax_lr.sources.python.rate_changes import LIGHTNING, may_change
 from optax_lr.sources.python.schedules import take_class, take_function
-from optax_lr.sources.python.scopes import Call, Scope, Tests, UnknownError
+from optax_lr.sources.python.scopes import Call, Scope, Tests, UnknownError, keyword_of
 from optax_lr.sources.source import Processes
 from optax_lr.text import words
 
@@ -25,6 +25,12 @@ _OF_TRAINER = words("max_epochs max_steps accumulate_grad_batches limit_train_ba
 TRAINER_KEYS = _OF_TRAINER | {"batch_size", "drop_last"}
 _ENDING = ("fast_dev_run", "max_time")
 _SHARED = ("use_distributed_sampler", "replace_sampler_ddp")  # which share the examples, unless they are off
+# Callbacks and methods of Lightning that change the rate, or the batches of an update.
+_CHANGING = words(
+    "StochasticWeightAveraging LearningRateFinder BackboneFinetuning GradientAccumulationScheduler BatchSizeFinder lr_find "
+    "scale_batch_size tune"
+)
+_METHOD = "configure_optimizers"
 _DEVICES = ("devices", "gpus", "tpu_cores", "num_processes")  # the last three until Lightning 2
 _STATED = TRAINER_KEYS | words(
     "learning_rate max_lr lr_scheduler_type interval frequency"
@@ -90,7 +96,7 @@ def _modules(script: Script) -> Iterator[tuple[str, Scope]]:
     """Each class of Lightning with its `configure_optimizers`, without those that step their optimizers themselves."""
     for scope in script.scopes:
         kind = script.class_of(scope)
-        if getattr(scope.function, "name", "") != "configure_optimizers" or not kind:
+        if scope.named != _METHOD or not kind:
             continue
         bases = {
             script.qualified(base)
@@ -223,11 +229,18 @@ def _is_trainer(call: Call) -> bool:
     return name.partition(".")[0] in LIGHTNING and name.endswith(".Trainer")
 
 
-def _is_of(script: Script, run: Run, fit: Call) -> bool:
-    """Whether a `fit` is of the module: of an object of its class, or of one that is based on it."""
+def _model_of(script: Script, fit: Call) -> str:
+    """What makes the module that a `fit` takes: `Net` or `Net.load_from_checkpoint`; empty where that is not known."""
     given = fit.given(["model"]).get("model")
     model = None if given is None else _call(script, _made(script, given, fit.scope))
-    return model is not None and model.name.partition(".")[0] in (run.kind, *script.children(run.kind))
+    return "" if model is None else model.name
+
+
+def _is_of(script: Script, run: Run, fit: Call) -> bool:
+    """Whether a `fit` is of the module: of an object of a class that has its `configure_optimizers`."""
+    methods = {script.class_of(scope) for scope in script.scopes if scope.named == _METHOD}
+    model = _model_of(script, fit).partition(".")[0]
+    return next((kind for kind in script.parents(model) if kind in methods), "") == run.kind
 
 
 def arguments_of_run(script: Script, run: Run) -> tuple[Arguments, list[str], Processes | None]:
@@ -260,9 +273,9 @@ def arguments_of_run(script: Script, run: Run) -> tuple[Arguments, list[str], Pr
     if len(mine) > 1:
         lines = [fit.node.lineno for fit in mine[:2]]
         notes.append(f"fit() is called in lines {lines[0]} and {lines[1]}; this is the plan of the first run")
-    stop = next((call for call in script.calls if re.search(r"(?i)early_?stop", call.last)), None)
-    if stop is not None:
-        notes.append(f"{stop.last} in line {stop.node.lineno} may end the run before its last update")
+    if mine and _model_of(script, mine[0]).endswith(".load_from_checkpoint"):
+        notes.append(f"the checkpoint in line {mine[0].node.lineno} may give the module other arguments")
+    notes += _changes(script)
     if trainer is not None:
         _take_trainer(found, trainer)
     else:
@@ -273,34 +286,48 @@ def arguments_of_run(script: Script, run: Run) -> tuple[Arguments, list[str], Pr
     return found, notes, None if trainer is None else _processes(script, trainer)
 
 
-def _check_methods(script: Script, run: Run) -> None:
-    """Refuse a module that steps its scheduler itself."""
-    family = script.family(run.kind)
+def _is_true(node: ast.expr | None) -> bool:
+    return isinstance(node, ast.Constant) and bool(node.value)
+
+
+def _changes(script: Script) -> list[str]:
+    """Notes on calls that change the length or the rate of a run."""
+    found: dict[str, str] = {}
     for call in script.calls:
-        if call.last == "LightningCLI":
-            raise ConfigError(
-                f"LightningCLI in line {call.node.lineno} takes settings of the run from YAML files or its command, which are "
-                "not read; write the schedule in Python with the classes of olr"
-            )
-        inside = (
-            script.class_of(call.scope) in family and getattr(call.scope.function, "name", "") != "lr_scheduler_step"
-        )
-        if (
-            run.scheduler is not None
-            and inside
-            and re.search(r"(?i)sched\w*(?:\(\))?\.step$", ast.unparse(call.node.func))
-        ):
-            raise ConfigError(
-                f"{ast.unparse(call.node.func)}() in line {call.node.lineno} steps the scheduler, too, {_HAND}"
-            )
-    for scope in script.scopes:
-        name = getattr(scope.function, "name", "")
-        if name == "lr_scheduler_step" and script.class_of(scope) in family and run.scheduler is not None:
-            assert scope.function is not None
-            raise ConfigError(f"lr_scheduler_step in line {scope.function.lineno} steps the scheduler, {_HAND}")
+        line = call.node.lineno
+        config = keyword_of(call.node, "config") if call.last in ("DeepSpeedStrategy", "DeepSpeedPlugin") else None
+        if re.search(r"(?i)early_?stop", call.last):
+            found.setdefault("stop", f"{call.last} in line {line} may end the run before its last update")
+        elif call.last in _CHANGING or _is_true(keyword_of(call.node, "auto_lr_find")):
+            found.setdefault("change", f"{call.last} in line {line} changes the run in a way that is not in this plan")
+        elif config is not None:
+            found.setdefault("config", f"the config of {call.last} in line {line} may have a schedule of its own")
+    return list(found.values())
 
 
-_HAND = "by code that is not run; write the curve in Python with the classes of olr"
+def _check_methods(script: Script, run: Run) -> None:
+    """Refuse a program that Lightning's CLI configures, and a module that steps its scheduler itself."""
+    family, hand = script.family(run.kind), "by code that is not run; write the curve in Python with the classes of olr"
+    for call in script.calls:
+        line = call.node.lineno
+        bases = [
+            base for kind in script.parents(call.name) for made in script.classes.get(kind, ()) for base in made.bases
+        ]
+        if any(name.endswith("LightningCLI") for name in (call.name, *map(ast.unparse, bases))):
+            what = f"{call.last} in line {line} takes settings of the run from YAML files or its command, which are not read"
+            raise ConfigError(f"{what}; write the schedule in Python with the classes of olr")
+        if run.scheduler is not None and script.class_of(call.scope) in family and _steps_scheduler(script, call):
+            raise ConfigError(f"{ast.unparse(call.node.func)}() in line {line} steps the scheduler, {hand}")
+
+
+def _steps_scheduler(script: Script, call: Call) -> bool:
+    """Whether it is `self.lr_schedulers().step()`, or a step in `lr_scheduler_step` that is not the usual one."""
+    match call.node.func:
+        case ast.Attribute(value=holder, attr="step"):
+            made = ast.unparse(script.single(holder, call.scope) or holder)
+            usual = call.scope.named == "lr_scheduler_step" and not call.node.args and not call.node.keywords
+            return not usual and re.search(r"(?i)sched", f"{made} {ast.unparse(holder)}") is not None
+    return False
 
 
 def _take_trainer(found: Arguments, trainer: Call) -> None:
@@ -410,7 +437,7 @@ def _loader_of_class(script: Script, kind: str) -> Call | None:
     """The `DataLoader` that `train_dataloader` of a class returns."""
     for parent in script.parents(kind):
         for scope in script.scopes:
-            if getattr(scope.function, "name", "") == "train_dataloader" and script.class_of(scope) == parent:
+            if scope.named == "train_dataloader" and script.class_of(scope) == parent:
                 node = _returned(script, getattr(scope.function, "body", []), scope)
                 return None if node is None else _loader(script, node, scope)
     return None

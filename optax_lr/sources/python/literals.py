@@ -265,7 +265,7 @@ class Script(Classes):
                 return self._declared("", name, Call(decorator, "", here.parent or self.top))
         if function.name == "__init__" and self.class_of(here):
             return self._start_argument(name, here)
-        named = [made for made in self.scopes if getattr(made.function, "name", "") == function.name]
+        named = [made for made in self.scopes if made.named == function.name]
         method = argument_names(function)[:1] == ["self"] and len(named) == 1
         calls = [call for call in self.calls if (call.last if method else call.name) == function.name]
         return self._argument(name, function, calls, here.parent or self.top)
@@ -372,7 +372,7 @@ class Script(Classes):
         if len(bound) != 1:
             raise UnknownError
         made, annotation = bound[0], annotation_of(here.function, owner)
-        kind = self.class_of(here) if made is None and getattr(here.function, "name", "") == "__init__" else ""
+        kind = self.class_of(here) if made is None and here.named == "__init__" else ""
         if kind and any(call.name == kind for call in self.calls):
             return self._start_argument(owner, here, name)
         if made is None and (passed := self._class_of_argument(owner, here)):
@@ -418,7 +418,7 @@ class Script(Classes):
         owner, value, place = _only(made)
         if owner != "self" or value is None or place.tests or place.scope is None:
             raise UnknownError
-        of_start = getattr(place.scope.function, "name", "") == "__init__"
+        of_start = place.scope.named == "__init__"
         if not of_start and any(isinstance(part, ast.Name) for part in ast.walk(value)):
             raise UnknownError
         return value, place.scope
@@ -427,7 +427,8 @@ class Script(Classes):
         """`self.lr`, `self.args.lr`, and `self.hparams.lr` of what Lightning's `save_hyperparameters` keeps."""
         if owner == "self":
             return self._value(*self._own(name, scope))
-        if {(owner, name), (owner, "*")} & self.attributes.keys():
+        elsewhere = any(other.endswith(".hparams") and key == name for other, key in self.attributes)
+        if {(owner, name), (owner, "*")} & self.attributes.keys() or (owner == "self.hparams" and elsewhere):
             raise UnknownError
         if owner != "self.hparams" or ("self", "hparams") in self.attributes:
             return self._part(*self._own(owner.removeprefix("self."), scope), name)

@@ -195,7 +195,8 @@ def _callbacks(script: Script) -> Iterator[str]:
         made = script.single(given, call.scope)
         if given is None or (isinstance(made, ast.Constant) and made.value is None):
             continue
-        parts = made.elts if isinstance(made, (ast.List, ast.Tuple)) else [made]
+        parts = list(made.elts) if isinstance(made, (ast.List, ast.Tuple)) else [made]
+        parts += [part for change in script.changes.get(ast.unparse(given), ()) for part in change.node.args]
         for part in (script.single(part, call.scope) for part in parts):
             name = script.qualified(part.func) if isinstance(part, ast.Call) else ""
             quiet = name.partition(".")[0] in LIGHTNING and name.rpartition(".")[2] in _CALLBACKS

@@ -178,7 +178,7 @@ class Reader:
         if call.name in self.script.classes:
             return self._plain_parent(call.name) is not None
         last = call.last
-        functions = [getattr(scope.function, "name", "") for scope in self.script.scopes]
+        functions = [scope.named for scope in self.script.scopes]
         if last in self.script.classes or last in functions:
             return False  # a class or a function of the script itself
         if call.name.startswith("setfit."):

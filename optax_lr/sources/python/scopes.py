@@ -61,6 +61,11 @@ class Scope:
     )  # the first and last lines of outermost loops
     _orders: dict[str, list[tuple[int, int]]] = dataclasses.field(default_factory=dict)
 
+    @property
+    def named(self) -> str:
+        """The name of its function; empty for the script and for a lambda."""
+        return getattr(self.function, "name", "")
+
     def bind(self, name: str, value: ast.expr | None, place: Place) -> None:
         """Bind a name to an expression, or to None for anything else."""
         self.names.setdefault(name, []).append(value)
@@ -171,8 +176,9 @@ class Names:
         taken: dict[str, set[str]] = {}  # by the function, the arguments that it changes
         for scope in self.scopes[1:]:
             arguments = {argument.arg for argument in arguments_of(scope.function)} if scope.function else set()
-            function = getattr(scope.function, "name", "")
-            taken.setdefault(function, set()).update(arguments.intersection(scope.stored.keys() | self.changes.keys()))
+            taken.setdefault(scope.named, set()).update(
+                arguments.intersection(scope.stored.keys() | self.changes.keys())
+            )
             for name, times in scope.stored.items():
                 if name not in arguments and len(scope.names[name]) == times:  # one of an outer scope
                     found.add(name)
