@@ -81,7 +81,7 @@ class Data(NamedTuple):
 class Trainer(abc.ABC):
     """One trainer. A subclass says how its configs are recognised, read and counted, and the schedule that it runs.
 
-    Its methods have a docstring where they do something else than is said here.
+    Its methods have a docstring where they do something else than described here.
     """
 
     name: ClassVar[str]  # the word for `--trainer`

@@ -20,7 +20,7 @@ from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, Settings, one_of
 from optax_lr.trainers.swift import WORLD, common_notes, tuner_of, validation_examples
 
 _MARKS = words("tuner_type train_type rlhf_type split_dataset_ratio external_plugins")
-# Keys of its own that `swift sft` has never had, each of which marks a file with one of these.
+# Keys of its own that `swift sft` has never had; one of them next to one of those above marks a file.
 _OWN = words(
     "micro_batch_size global_batch_size lr lr_decay_style lr_warmup_fraction lr_warmup_iters train_iters "
     "tensor_model_parallel_size pipeline_model_parallel_size"
