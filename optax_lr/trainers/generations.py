@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 
 from optax_lr.sources.errors import ConfigError
@@ -101,9 +102,10 @@ def generation_steps(
         raise ConfigError(f"{source}: TRL refuses steps_per_generation with generation_batch_size; keep one")
     if generation_batch_size is not None:
         if generation_batch_size % (batch * processes):
+            fewer = "" if generation_batch_size % batch else ", or give the right number of processes (--world-size)"
             raise ConfigError(
                 f"{source}: generation_batch_size {generation_batch_size} is not a multiple of {batch} completions on each of "
-                f"the processes ({processes}), which TRL refuses; change one of them, or give --world-size"
+                f"the processes ({processes}), which TRL refuses; change one of them{fewer}"
             )
         steps_per_generation = generation_batch_size // (batch * processes)
     rounds = group if steps_per_generation is None else steps_per_generation
@@ -111,9 +113,10 @@ def generation_steps(
     if chunk % generations:
         key = "gradient_accumulation_steps" if steps_per_generation is None else "steps_per_generation"
         product = f"per_device_train_batch_size {batch} x {key} {rounds} x processes {processes}"
+        fits = generations // math.gcd(generations, batch * rounds)
         raise ConfigError(
-            f"{where} does not divide the {chunk} completions of a generation ({product}), which TRL refuses; change one of them, "
-            "or give the number of processes (--world-size)"
+            f"{where} does not divide the {chunk} completions of a generation ({product}), which TRL refuses; give a multiple of "
+            f"{fits} processes (--world-size), or change one of them"
         )
     chunks = prompts // (chunk // generations)
     if chunks == 0:

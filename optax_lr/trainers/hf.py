@@ -66,8 +66,8 @@ class HuggingFace(Transformers):
         others = [str(key) for key in values if key != place[0] and concerns_curve(str(key))]
         if others:
             raise source.error(
-                f"{', '.join(others[:3])} next to the section {place[0]} is not a key of TrainingArguments; "
-                "the file may be for a program of its own; name the trainer with --trainer, or take it out"
+                f"{', '.join(others[:3])} next to the section {place[0]} shows that a program of its own reads this file; if "
+                f"{place[0]} has its settings, read them with --trainer hf"
             )
         marks = MARKS & in_section(values, place).keys()
         return Recognised(self.name, f"training arguments under {'.'.join(place)}", place, certain=bool(marks))

@@ -186,7 +186,7 @@ def _refuse_options(source: str, values: Mapping[str, object]) -> None:
         if key in values:
             option = f"--{key.replace('_', '-')}"
             raise ConfigError(
-                f"{source}: {option} changes the schedule as it goes, and is not read; write the schedule in Python"
+                f"{source}: {option} changes the schedule as it goes, and is not read; make it of the classes of olr"
             )
     if "lr" not in values:
         raise ConfigError(f"{source}: Megatron-LM needs --lr")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from optax_lr.numerics import Real
+from optax_lr.sources.errors import WRITE
 from optax_lr.sources.source import Source, count_of
 from optax_lr.trainers.accelerate_scripts import Loop
 from optax_lr.trainers.base import Data, Reading, Recognised, key_list
@@ -119,7 +120,7 @@ class SdScripts(Loop):
         unstated = [key for key in _SIZES if key in values and not (by_epochs or count_of(values[key]))]
         values |= dict.fromkeys(unstated)
         keys = Keys(source.name, values, STRICT if source.form == "toml" else ARGPARSE, _DEFAULTS)
-        keys.refuse(_NOT_READ, "of sd-scripts is not read; write the schedule in Python")
+        keys.refuse(_NOT_READ, f"of sd-scripts is not read; {WRITE}")
         kind = one_of(f"{source.name}: lr_scheduler", keys["lr_scheduler"], _KEYS_OF)
         notes = [*_of_the_optimizer(keys)]
         rates = self._rates(source, keys)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, Schedule
+from optax_lr.sources.errors import WRITE
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, too_few
@@ -83,7 +84,7 @@ class Torchtune(Trainer):
         if not isinstance(optimizer, Mapping) or optimizer.get("lr") is None:
             raise source.error("optimizer.lr is not in the recipe")
         if any(values.get(key) for key in _REINFORCED):
-            raise source.error("torchtune's recipes of PPO and GRPO are not read; give olr.Cosine their numbers")
+            raise source.error(f"torchtune's recipes of PPO and GRPO are not read; {WRITE}")
         self.unknown(source, {**values, **source.command.options}, _KEYS)
         self.unknown(source, optimizer, frozenset({"lr"}), section="optimizer")
         scheduler = values.get("lr_scheduler")

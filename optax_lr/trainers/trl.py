@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 
-from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.errors import WRITE, ConfigError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Source
 from optax_lr.text import words
@@ -151,9 +151,7 @@ class Trl(Transformers):
         old = sorted(key for key in given if last_version("trl", method, key) and concerns_curve(key))
         if method in _NOT_COUNTED and old:
             whose = f"{method} in TRL up to {last_version('trl', method, old[0])}"
-            raise source.error(
-                f"{', '.join(old)}: keys of {whose}, which is not read; write its schedule with olr.get_scheduler"
-            )
+            raise source.error(f"{', '.join(old)}: keys of {whose}, which is not read; {WRITE}")
         if method in _NOT_COUNTED and not values.get("max_steps"):
             raise source.error(
                 f"the steps of TRL's {method} are counted in episodes; give them with --set max_steps=VALUE"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
+from optax_lr.sources.errors import WRITE
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
@@ -29,7 +30,6 @@ _DAPO, _OF_DAPO = "recipe/dapo/config", ("dapo_trainer", "dapo_megatron_trainer"
 _OF_ANY_KEYS = words(
     "defaults hydra reward_model.overlong_buffer reward_model.reward_kwargs reward.reward_kwargs reward.reward_manager"
 )
-_WITHOUT = "write the schedule with olr.get_scheduler"
 
 
 class Verl(Trainer):
@@ -160,13 +160,13 @@ class Verl(Trainer):
         ):
             raise source.error(
                 "the defaults of this run are in another config of verl than ppo_trainer and ppo_megatron_trainer, which is "
-                f"not read; {_WITHOUT}"
+                f"not read; {WRITE}"
             )
         mode = str(given.get("trainer.v1.trainer_mode"))
         apart = [key for key in given if key.startswith(("async_training.", "rollout."))]  # of experimental trainers
         if "async" in mode or apart:
             what = apart[0] if apart else f"trainer.v1.trainer_mode {mode}"
-            raise source.error(f"{what} is of an asynchronous run, which is not read; {_WITHOUT}")
+            raise source.error(f"{what} is of an asynchronous run, which is not read; {WRITE}")
         return config, MEGATRON if megatron else FSDP, {f"{_ACTOR}lr": 1e-6, _BATCH: 1024, "trainer.total_epochs": 30}
 
     def remarks(self, keys: Keys, settings: Settings, optimizer: Optimizer) -> Iterator[str]:
@@ -201,7 +201,7 @@ class Verl(Trainer):
         """Raise for keys that are not read and may change the curve, and for values that the script does not say."""
         for key, value in given.items():
             if value is not None and self._concerns_curve(key, value, optimizer):
-                raise source.error(f"{key} of verl is not read; {_WITHOUT}")
+                raise source.error(f"{key} of verl is not read; {WRITE}")
             if self.decides(key, given) and not is_known(value):  # behind an option, such as --config-name
                 raise source.error(
                     f"the script does not say what {key}={readable(value)} is; --set {key}=VALUE gives it"

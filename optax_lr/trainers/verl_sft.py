@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from optax_lr.sources.errors import WRITE
 from optax_lr.sources.source import Processes, Source
 from optax_lr.trainers.hydra import base_of, extends, named_config
 from optax_lr.trainers.keys import Keys
@@ -56,7 +57,7 @@ class VerlSFT(Verl):
         if config not in ("", usual) or engine not in _OPTIMIZERS or not (older or optim == engine):
             raise source.error(
                 f"the defaults of this run are in another config of verl than {usual} with engine and optim fsdp or megatron, "
-                "which is not read; write the schedule with olr.get_scheduler"
+                f"which is not read; {WRITE}"
             )
         if older:
             return config, SFT, {"optim.lr": 1e-5, **length}

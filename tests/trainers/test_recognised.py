@@ -110,7 +110,7 @@ REFUSED = [
     (["./run_train.sh", "--optimizer.lr", "1e-4", "--training.steps", "10"], "run_train.sh knows the use of --optimizer.lr 1e-4"),
     (["yolo", "detect", "train", "epochs=3"], "a config of ultralytics"),
     ({"learning_rate": 1e-4, "optimizer": "adamw", "epochs": 3}, "knows the use of learning_rate 0.0001; read that, or write"),
-    ({"training": {"learning_rate": 1e-4, "max_steps": 9}, "scheduler": {"name": "cosine"}}, "scheduler next to the section training is not a key"),
+    ({"training": {"learning_rate": 1e-4, "max_steps": 9}, "scheduler": {"name": "cosine"}}, "scheduler next to the section training shows that a program of its own reads this file; if training has its settings, read them with --trainer hf"),
     (HF | {"epochs": 3}, "epochs is not a key of TrainingArguments"),
     (HF | {"dataset_name": "d", "use_peft": True, "batch_size": 8}, "batch_size is not a key of TRL"),
     (HF | {"stage": "sft", "template": "t", "total_steps": 8}, "total_steps is not a key of LLaMA-Factory"),
