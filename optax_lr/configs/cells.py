@@ -12,7 +12,7 @@ from optax_lr.sources import notebook, python
 from optax_lr.sources.documents import documents_of, renamed
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import file_below
-from optax_lr.sources.python.literals import Script
+from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.run_facts import written_files
 from optax_lr.sources.source import Form, Program, Source
 from optax_lr.trainers import recognise

@@ -13,8 +13,8 @@ from optax_lr.findings import Edit
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import LARGEST_FILE, check_parts
 from optax_lr.sources.python.edits import rewritten_script
-from optax_lr.sources.python.literals import Script
-from optax_lr.sources.python.scopes import UnknownError, parsed
+from optax_lr.sources.python.objects import Script
+from optax_lr.sources.python.syntax import UnknownError, parsed
 
 _SHELL_CELL = re.compile(r"%%(?:bash|sh|shell|!|script\s+(?:--\S+\s+)*(?:/bin/)?(?:ba)?sh)\b")
 _PYTHON_CELL = re.compile(r"%%(?:time|timeit|capture|prun|memit|mprun|lprun|debug)\b")  # whose body is Python, and runs

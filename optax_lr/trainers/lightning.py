@@ -12,7 +12,7 @@ from optax_lr.schedules.compositions import Every
 from optax_lr.sources.errors import UnknownLengthError
 from optax_lr.sources.python.constructors import FUNCTIONS, LIGHTNING, OPTIMIZERS, RENAMED
 from optax_lr.sources.python.lightning import NUMBERS, TRAINER_KEYS
-from optax_lr.sources.python.scopes import UnknownError
+from optax_lr.sources.python.syntax import UnknownError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, like
 from optax_lr.trainers.keys import Default

@@ -21,6 +21,8 @@ END = "from transformers import TrainingArguments\nTrainingArguments('o', max_st
         (CONFIG + "CFG['training'].update(lr=1e-3)\n", "CFG['training']['lr']"),
         (CONFIG + "t = CFG['training']\nt['lr'] = 1e-3\n", "CFG['training']['lr']"),
         (CONFIG + "def change(c):\n    c.update(training={'lr': 1e-3})\nchange(CFG)\n", "CFG['training']['lr']"),
+        (CONFIG + "for c in (CFG['training'],):\n    c['lr'] = 1e-3\n", "CFG['training']['lr']"),
+        (CONFIG + "a = CFG\nb = [a]\nfor _, c in enumerate(b):\n    c['training'] = {'lr': 1e-3}\n", "CFG['training']['lr']"),
         (CONFIG + "from omegaconf import OmegaConf\nOmegaConf.update(CFG, 'training.lr', 1e-3)\n", "CFG['training']['lr']"),
         (CONFIG + "CFG['training'].__setitem__('lr', 1e-3)\n", "CFG['training']['lr']"),
         (OPTIONS + "args = p.parse_args()\nopt = args\nopt.lr *= 2\n", "args.lr"),
@@ -57,6 +59,21 @@ def test_keywords_have_what_the_last_certain_line_gives(tmp_path, lines, rate):
             olr.read_config(tmp_path / "a.py")
     else:
         assert olr.read_config(tmp_path / "a.py").settings.learning_rate == rate
+
+
+def test_a_line_under_an_option_with_a_value_is_asked_for(tmp_path):
+    lines = "import argparse\nfrom transformers import TrainingArguments\np = argparse.ArgumentParser()\np.add_argument('--fast', type=int, default=0)\n"
+    lines += "args = p.parse_args()\ntrain = TrainingArguments('o', max_steps=9, learning_rate=2e-5)\nif args.fast:\n    train.learning_rate = 1e-3\n"
+    (tmp_path / "a.py").write_text(lines)
+    with pytest.raises(olr.ConfigError, match="--set learning_rate=VALUE"):
+        olr.read_config(tmp_path / "a.py")
+
+
+def test_keywords_that_a_loop_changes_are_asked_for(tmp_path):
+    text = "from transformers import TrainingArguments\nkw = {'learning_rate': 2e-5}\nfor d in (kw,):\n    d['learning_rate'] = 1e-3\n"
+    (tmp_path / "a.py").write_text(f"{text}TrainingArguments('o', max_steps=9, **kw)\n")
+    with pytest.raises(olr.ConfigError, match="not a literal"):
+        olr.read_config(tmp_path / "a.py")
 
 
 def test_an_option_that_the_environment_may_give_is_asked_for(tmp_path):

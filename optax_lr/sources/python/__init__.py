@@ -1,10 +1,13 @@
-"""Python scripts: `reader` finds the configs.
+"""Python scripts, read from their syntax tree; nothing is run. `reader` finds the configs.
 
-`scopes` has what is where, `literals` evaluates expressions, `loaded` and `imports` read the files that a script
-loads and imports, `decided` tests,
-`arguments` reads calls and `schedules` those of schedulers. `constructors` is the table of known calls, `optimizers` finds those
-without a schedule, `overrides` has what changes a config later, `run_facts` the processes and examples of the run, and `edits`
-changes a script.
+Each module builds on those before it: `syntax` has the parts of the tree, `scopes` what is bound to which name, `options` the
+options of the script, `changes` the objects that it changes, `values` the values of expressions, `objects` those of
+attributes and arguments, and `imports` those from other files.
+
+`constructors` is the table of known calls, `arguments` reads them, `entries` the dicts that they unpack, and `schedules` those
+that make a schedule. `overrides` has what changes a config later, `optimizers` those without a schedule, `rate_changes` what
+may change their rates, and `run_facts` the processes and examples of the run. `nothing` and `origins` say what is missing, and
+`edits` changes a script.
 """
 
 from optax_lr.sources.python.reader import Reader as Reader, script_sources as script_sources

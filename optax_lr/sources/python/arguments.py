@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from optax_lr.sources.python.entries import entries
-from optax_lr.sources.python.literals import Script
-from optax_lr.sources.python.scopes import Call, Scope, UnknownError, keyword_of
+from optax_lr.sources.python.objects import Script
+from optax_lr.sources.python.scopes import Call, Scope
+from optax_lr.sources.python.syntax import UnknownError, keyword_of
 from optax_lr.sources.source import Computed, Length
 from optax_lr.text import start_of, words
 
@@ -117,8 +118,8 @@ class Arguments:
         """The rate of an optimizer that is made in the same file, in one place or with the same rate in each."""
         made, here = [node], scope
         if isinstance(node, ast.Name):
-            bound, here = self.script.reaching(node, scope)
-            made = [value for value, _ in bound]
+            bindings, here = self.script.reaching(node, scope)
+            made = [binding.value for binding in bindings]
         rates = [_rate_of(call) or self._rate_of_first_group(call, here) for call in made]
         if not rates or None in rates or len({ast.unparse(rate) for rate in rates if rate is not None}) > 1:
             self.unknown["learning_rate"] = "the optimizer's lr"
@@ -143,9 +144,11 @@ class Arguments:
     def _note_groups(self, made: ast.expr | None, scope: Scope) -> None:
         """Note that the groups of an optimizer have rates of their own: `AdamW([{"params": p, "lr": 1e-5}], lr=1e-4)`."""
         given = made.args[0] if isinstance(made, ast.Call) and made.args else None
-        nodes = self.script.bound(given.id, scope)[0] if isinstance(given, ast.Name) else [given]
-        called = {ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)}
-        functions = [kept.function for kept in self.script.scopes if getattr(kept.function, "name", None) in called]
+        nodes = [given]
+        if isinstance(given, ast.Name):
+            nodes = [binding.value for binding in self.script.bound(given.id, scope)[0]]
+        called = [ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)]
+        functions = [made_in.function for name in called for made_in in self.script.functions.get(name, ())]
         for part in (part for node in (*nodes, *functions) if node is not None for part in ast.walk(node)):
             if isinstance(part, ast.Dict) and any(
                 isinstance(key, ast.Constant) and key.value == "lr" for key in part.keys

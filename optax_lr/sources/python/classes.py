@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import functools
 
-from optax_lr.sources.python.scopes import Named, Names, Scope
+from optax_lr.sources.python.scopes import Names, Scope
+from optax_lr.sources.python.syntax import Named
 
 
 class Classes(Names):

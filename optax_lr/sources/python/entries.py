@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from optax_lr.sources.python.decided import outcome
-from optax_lr.sources.python.literals import Script
-from optax_lr.sources.python.scopes import Call, Place, Scope, Tests, UnknownError
+from optax_lr.sources.python.objects import Script
+from optax_lr.sources.python.scopes import Binding, Call, Scope, Tests
+from optax_lr.sources.python.syntax import UnknownError, is_none, returns_of
 
 _DEEPEST = 20
 
@@ -44,7 +44,7 @@ def entries(script: Script, node: ast.expr, scope: Scope, depth: int = 0) -> lis
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
             return _joined([of(left), of(right)])
         case ast.IfExp(test=test, body=body, orelse=other):
-            runs = outcome(script, ((test, True, scope),))
+            runs = script.outcome(((test, True, scope),))
             return _joined([_under(of(body), runs), _under(of(other), None if runs is None else not runs)])
         case ast.DictComp(
             generators=[ast.comprehension(iter=ast.Call(func=ast.Attribute(value=holder, attr="items")))]
@@ -55,12 +55,12 @@ def entries(script: Script, node: ast.expr, scope: Scope, depth: int = 0) -> lis
         case ast.Name():
             return _of_name(script, node, scope, depth)
         case ast.Call():
-            made_in = [kept for kept in script.scopes if getattr(kept.function, "name", None) == ast.unparse(node.func)]
-            if len(made_in) == 1 and made_in[0].function is not None:
-                returned = [part.value for part in ast.walk(made_in[0].function) if isinstance(part, ast.Return)]
-                runs = True if len(returned) == 1 else None
-                returned = returned or [None]
-                return _joined([_under(None if part is None else of(part, made_in[0]), runs) for part in returned])
+            made_in = script.functions.get(ast.unparse(node.func), [])
+            returned = returns_of(made_in[0].function) if len(made_in) == 1 else []
+            runs = True if len(returned) == 1 else None
+            return _joined(
+                [_under(None if part is None else of(part, made_in[0]), runs) for part in returned or [None]]
+            )
     return None
 
 
@@ -90,10 +90,6 @@ def _of_keywords(
     return [of(word.value) if word.arg is None else [Entry(word.arg, word.value, scope)] for word in words]
 
 
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
-
-
 def _kept(script: Script, made: ast.DictComp, scope: Scope) -> Callable[[Entry], bool] | None:
     """Which entries `{k: v for k, v in kw.items() if ...}` keeps: without None, or by their keys; None for another test.
 
@@ -119,32 +115,35 @@ def _kept(script: Script, made: ast.DictComp, scope: Scope) -> Callable[[Entry],
                         allowed.append(list(names))
                         continue
         return None
-    return lambda entry: not _is_none(entry.value) and all(entry.key in names for names in allowed)
+    return lambda entry: not is_none(entry.value) and all(entry.key in names for names in allowed)
 
 
 def _of_name(script: Script, node: ast.Name, scope: Scope, depth: int) -> list[Entry] | None:
     """What a name holds: the dict that it is bound to, with what is set or updated later."""
-    bound, here = script.reaching(node, scope)
-    if len([value for value, _ in bound if value is not None]) != 1 or node.id in script.mutated:
+    bindings, here = script.reaching(node, scope)
+    if len([True for binding in bindings if binding.value is not None]) != 1 or script.changes.elsewhere(
+        node.id, scope
+    ):
         return None
-    events: list[tuple[int, ast.expr | None, Place | Call]] = [(place.line, value, place) for value, place in bound]
+    events: list[tuple[int, Binding | Call]] = [(binding.line, binding) for binding in bindings]
     events += [
-        (call.node.lineno if call.scope is here else node.lineno, None, call)
-        for call in script.changes.get(node.id, ())
+        (call.node.lineno if call.scope is here else node.lineno, call)
+        for call in script.changes.calls(node.id, scope)
         if call.scope is not scope or call.node.lineno < node.lineno or scope.in_loop(node.lineno)
     ]
     made: list[Entry] | None = None
-    for line, value, change in sorted(events, key=lambda event: event[0]):
-        if value is not None:
-            made = entries(script, value, here, depth + 1)
+    for line, change in sorted(events, key=lambda event: event[0]):
+        if isinstance(change, Binding) and change.value is not None:
+            made = entries(script, change.value, here, depth + 1)
         elif made is None:  # a change before the dict was made
             continue
         elif isinstance(change, Call):
             sure = _is_sure(script, here, line, change.tests, change.node) if change.scope is here else None
             made = _joined([made, _under(_added(script, change, depth), sure)])
         else:
-            items = here.items.get(node.id, ())
-            item = next((_written(key, item, here) for other, key, item in items if other is change), None)
+            item = None
+            if change.given is not None and change.entry is not None and isinstance(change.entry.value, ast.Name):
+                item = _written(change.entry.slice, change.given, here)
             made = _joined([made, _under(item, _is_sure(script, here, line, change.tests))])
         if made is None:
             return None
@@ -156,7 +155,7 @@ def _is_sure(script: Script, scope: Scope, line: int, tests: Tests, call: ast.Ca
     if scope.in_loop(line):
         return None
     if tests:
-        return outcome(script, tests)
+        return script.outcome(tests)
     direct = (part for part in script.direct if part.lineno == line)
     return True if any(not isinstance(part, ast.Expr) or part.value is call for part in direct) else None
 
@@ -166,9 +165,9 @@ def _added(script: Script, call: Call, depth: int) -> list[Entry] | None:
     match call.node:
         case ast.Call(func=ast.Attribute(attr="pop" | "setdefault"), args=[ast.Constant(value=str(key)), *_]):
             return [Entry(key, call.node, call.scope, certain=False)]
-        case ast.Call(func=ast.Attribute(attr="update"), args=[ast.Name(id=given)], keywords=[]) if script.bound(
-            given, call.scope
-        )[0] == [None]:
+        case ast.Call(func=ast.Attribute(attr="update"), args=[ast.Name(id=given)], keywords=[]) if [
+            binding.value for binding in script.bound(given, call.scope)[0]
+        ] == [None]:
             what = f"{ast.unparse(call.node)[:60]} in line {call.node.lineno}"
             script.notes[f"{what} is taken as without effect; a caller may give arguments"] = None
             return []

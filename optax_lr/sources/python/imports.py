@@ -8,14 +8,16 @@ and names of schedules may come into a message.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import LARGEST_FILE, file_below, text_of
-from optax_lr.sources.python.literals import Script
 from optax_lr.sources.python.loaded import shown
-from optax_lr.sources.python.scopes import UnknownError
+from optax_lr.sources.python.objects import Script
+from optax_lr.sources.python.scopes import Scope
+from optax_lr.sources.python.syntax import UnknownError
 
 _LAST = 10**9  # a line behind every statement
 # Methods of a class that may set its fields otherwise.
@@ -30,6 +32,10 @@ _SETTING = (
 )
 _WRITES = ("globals(", "exec(", "setattr(", "__dict__", "importlib", "reload(", "sys.path")
 
+_OWN_FOLDER = re.compile(
+    r"os\.path\.dirname\((?:os\.path\.(?:abspath|realpath)\()?__file__\)*|(?:pathlib\.)?Path\(__file__\)(?:\.resolve\(\))?\.parent"
+)
+
 
 class Program(Script):
     """A script with the modules in its folder."""
@@ -38,6 +44,7 @@ class Program(Script):
         super().__init__(path, text, options)
         self._options = options
         self.beside: Path | None = None  # the folder of the script, in which Python looks for its modules
+        self.reads_files = True  # whether files that it loads and imports are those in its folder
         self._modules: dict[Path, Program | None] = {}  # of the script and all of its modules together
 
     def elsewhere(self, name: str, attribute: str = "") -> object:
@@ -62,31 +69,33 @@ class Program(Script):
         """Whether the script imports a name once, outside of branches, and changes nothing in a way that is not followed."""
         local = [bound for bound, whole in self.imported.items() if whole == name]
         once = all(
-            self.times_imported[bound] == 1 and self.top.names.get(bound) == [None] and bound in self.top.certain
+            self.times_imported[bound] == 1 and self.top.values(bound) == [None] and self.top.names[bound][0].until > 0
             for bound in local
         )
-        free = not any(bound in self.shared or self._is_changed(bound) or self._has_alias(bound) for bound in local)
+        free = not any(
+            bound in self.shared or self._is_changed(bound, self.top) or self._has_alias(bound) for bound in local
+        )
         return bool(local) and once and free and not self.starred and not any(text in self.text for text in _WRITES)
 
     def _has_alias(self, name: str) -> bool:
         """Whether the script gives an imported value another name."""
-        values = [value for scope in self.scopes for bound in scope.names.values() for value in bound]
+        values = [value for scope in self.scopes for bound in scope.names for value in scope.values(bound)]
         return any(isinstance(value, ast.Name) and value.id == name for value in values)
 
     def _is_plain(self, name: str, attribute: str) -> bool:
         """Whether a module binds a name once, outside of branches, and where it is a class or an object, by a plain class."""
-        if self.starred or any(text in self.text for text in _WRITES) or self._is_changed(name):
+        if self.starred or any(text in self.text for text in _WRITES) or self._is_changed(name, self.top):
             return False
         if name in self.classes:
             return attribute != "" and self._is_plain_class(name, attribute)
-        if len(self.top.names.get(name, ())) != 1 or name not in self.top.certain or name in self.shared:
+        values = self.top.values(name)
+        if len(values) != 1 or not self.top.names[name][0].until or name in self.shared:
             return False
         if name in self.imported:
             return self._is_steady(self.imported[name])
-        value = self.top.names[name][0]
         if not attribute:
             return True
-        kind = ast.unparse(value.func) if isinstance(value, ast.Call) else ""
+        kind = ast.unparse(values[0].func) if isinstance(values[0], ast.Call) else ""
         return kind in self.classes and not self._has_alias(name) and self._is_plain_class(kind, attribute)
 
     def _is_plain_class(self, name: str, attribute: str) -> bool:
@@ -102,7 +111,7 @@ class Program(Script):
 
     def _module(self, name: str) -> Program | None:
         """The module in the folder, parsed as a script; None if it cannot be read."""
-        path = self.file_of(name)
+        path = self.file_of(name) if self.reads_files else None
         if path is None:
             return None
         if path not in self._modules:
@@ -135,6 +144,17 @@ class Program(Script):
             self._modules,
         )
         return made
+
+    def _loaded(self, node: ast.Call, scope: Scope) -> object:
+        if not self.reads_files:
+            raise UnknownError
+        return super()._loaded(node, scope)
+
+
+def changes_folder(script: Script) -> bool:
+    """Whether a script changes the working directory to another than its own folder."""
+    changes = [call for call in script.calls if call.name in ("os.chdir", "contextlib.chdir")]
+    return any(not _OWN_FOLDER.fullmatch(ast.unparse(call.node.args[0])) for call in changes if call.node.args)
 
 
 def _file(module: str) -> str:

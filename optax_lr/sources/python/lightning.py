@@ -10,13 +10,13 @@ from typing import NamedTuple
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.python.arguments import Arguments
 from optax_lr.sources.python.constructors import FUNCTIONS, OPTIMIZERS, SCHEDULES
-from optax_lr.sources.python.decided import outcome
 from optax_lr.sources.python.entries import Entry, entries
-from optax_lr.sources.python.literals import Script
+from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.overrides import rates_by_hand
 from optax_lr.sources.python.rate_changes import LIGHTNING, may_change
 from optax_lr.sources.python.schedules import take_class, take_function
-from optax_lr.sources.python.scopes import Call, Scope, Tests, UnknownError, keyword_of
+from optax_lr.sources.python.scopes import Call, Scope, Tests
+from optax_lr.sources.python.syntax import UnknownError, keyword_of
 from optax_lr.sources.source import Processes
 from optax_lr.text import words
 
@@ -106,8 +106,8 @@ def _modules(script: Script) -> Iterator[tuple[str, Scope]]:
         }
         if not any(base.partition(".")[0] in LIGHTNING and base.endswith(".LightningModule") for base in bases):
             continue
-        places = script.places.get(("self", "automatic_optimization"), [])
-        if not any(script.class_of(place.scope) in script.family(kind) for place in places):
+        own = script.attributes.get(("self", "automatic_optimization"), [])
+        if not any(script.class_of(binding.scope) in script.family(kind) for binding in own):
             yield kind, scope
 
 
@@ -181,11 +181,9 @@ def _made(script: Script, node: ast.expr | None, scope: Scope) -> ast.expr | Non
     """The expression itself, or the one that its name has in the branches that run."""
     if not isinstance(node, ast.Name):
         return node
-    bound, _ = script.reaching(node, scope)
-    kept = [(value, place) for value, place in bound if value is not None and outcome(script, place.tests) is not False]
-    return (
-        kept[0][0] if len(kept) == 1 and not (kept[0][1].tests and outcome(script, kept[0][1].tests) is None) else None
-    )
+    bindings, _ = script.reaching(node, scope)
+    kept = [binding for binding in bindings if binding.value is not None and script.outcome(binding.tests) is not False]
+    return kept[0].value if len(kept) == 1 and script.outcome(kept[0].tests) else None
 
 
 def _returned(script: Script, body: Sequence[ast.stmt], scope: Scope) -> ast.expr | None:
@@ -196,7 +194,7 @@ def _returned(script: Script, body: Sequence[ast.stmt], scope: Scope) -> ast.exp
                 return value
             case ast.If(test=test, body=inner, orelse=other):
                 tests: Tests = ((test, True, scope),)
-                runs = outcome(script, tests)
+                runs = script.outcome(tests)
                 if runs is None:
                     if any(isinstance(part, ast.Return) for part in ast.walk(statement)):
                         return None

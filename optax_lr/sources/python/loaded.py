@@ -14,6 +14,7 @@ from optax_lr.interop.transformers import BY_METRIC, SCHEDULERS
 from optax_lr.sources.documents import document_of
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import file_below, text_of
+from optax_lr.sources.python.scopes import Scope
 from optax_lr.text import words
 
 LOADERS = frozenset({"yaml.safe_load", "yaml.full_load", "yaml.load", "json.load", "omegaconf.OmegaConf.load"})
@@ -57,7 +58,7 @@ def is_private(value: object) -> bool:
     return isinstance(value, (list, tuple)) and any(map(is_private, value))
 
 
-def opened(file: ast.expr, within: ast.AST, seen: frozenset[str] = frozenset()) -> ast.expr:
+def opened(file: ast.expr, scope: Scope) -> ast.expr:
     """The path of an open file in the statement `with open(path) as file`; `file` itself where it is a path."""
     match file:
         case ast.Call(func=ast.Name(id="open"), args=[path, *_]):
@@ -65,14 +66,9 @@ def opened(file: ast.expr, within: ast.AST, seen: frozenset[str] = frozenset()) 
         case ast.Call(func=ast.Attribute(value=path, attr="open" | "read_text")):
             return path
         case ast.Call(func=ast.Attribute(value=inner, attr="read")) | ast.Call(func=ast.Name(id="Path"), args=[inner]):
-            return opened(inner, within, seen)
-        case ast.Name(id=name) if name not in seen:
-            made = [
-                part.context_expr
-                for part in ast.walk(within)
-                if isinstance(part, ast.withitem)
-                and isinstance(part.optional_vars, ast.Name)
-                and part.optional_vars.id == name
-            ]
-            return opened(made[0], within, seen | {name}) if len(made) == 1 else file
+            return opened(inner, scope)
+        case ast.Name(id=name) if len(scope.opened.get(name, ())) == 1 and not isinstance(
+            scope.opened[name][0], ast.Name
+        ):
+            return opened(scope.opened[name][0], scope)
     return file

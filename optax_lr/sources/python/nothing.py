@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from optax_lr.sources.errors import WRITE
 from optax_lr.sources.python.constructors import ELSEWHERE, HOMES, TRL
-from optax_lr.sources.python.literals import Script, field_default
+from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.overrides import rates_by_hand
 from optax_lr.sources.python.run_facts import filled_classes
-from optax_lr.sources.python.scopes import Call, UnknownError, keyword_of
+from optax_lr.sources.python.scopes import Call
+from optax_lr.sources.python.syntax import UnknownError, field_default, keyword_of
 from optax_lr.text import start_of, words
 
 _BY_HAND = f"{WRITE}, or its function as an olr.Function"
@@ -69,7 +70,7 @@ def why_nothing(script: Script, is_config: Callable[[str], bool | None] = lambda
             return f"{start}, or the YAML file of its --config, with --trainer trl-{method}"
         if last in TRL or last.endswith("TrainingArguments"):
             return start
-    names = {name for name, bound in script.top.names.items() if bound}
+    names = script.top.names.keys()
     if {"max_lr", "warmup_steps"} <= names or {"max_lr", "warmup_iters"} <= names:
         return f"its rates come from a function of the script over max_lr, which is not run; {_BY_HAND}"
     for pattern, whose in _PROGRAMS.items():
@@ -109,7 +110,7 @@ def _elsewhere(script: Script, rate: str, is_config: Callable[[str], bool | None
 
 def _is_unused(script: Script, call: Call) -> bool:
     """Whether what a call makes is bound to a name that nothing in the script reads."""
-    names = {name for scope in script.scopes for name, values in scope.names.items() if call.node in values}
+    names = {name for scope in script.scopes for name in scope.names if call.node in scope.values(name)}
     loaded = {
         node.id for node in ast.walk(script.tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     }
@@ -125,7 +126,7 @@ class _Rate(NamedTuple):
 
 def _rates(script: Script) -> Iterator[_Rate]:
     """The rates that a script names: options, keywords, settings of classes, variables and entries of dicts."""
-    for name, made in script.options.items():
+    for name, made in script.options.declared.items():
         if _RATE.fullmatch(name):
             default = _number(script, keyword_of(made[0].node, "default"))
             stated = "" if default is None else f", {default:g} by default"

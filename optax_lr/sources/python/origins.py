@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import re
 
-from optax_lr.sources.python.literals import Script
-from optax_lr.sources.python.scopes import Named
+from optax_lr.sources.python.objects import Script
+from optax_lr.sources.python.syntax import Named, texts_of
 from optax_lr.text import start_of
 
 _ROOT = re.compile(r"(?<![\w.'\"])([A-Za-z_]\w*)(?=\.|\[)")
@@ -19,17 +19,19 @@ def origin_of(script: Script, text: str, depth: int = 3) -> str:
     if len(names) != 1 or not depth or text.endswith("(set later)"):
         return ""
     name = names.pop()
-    if name in script.parsed:
+    if name in script.options.holders:
         return f"{name} has the options of a command; read the shell script with it, if there is one"
     if name in script.imported:
         return f"{name} is imported from {script.imported[name].rpartition('.')[0] or script.imported[name]}"
     scopes = [scope for scope in script.scopes if name in scope.names]
-    made = [value for scope in scopes for value in scope.names[name] if value is not None]
+    made = [value for scope in scopes for value in scope.values(name) if value is not None]
     if len(made) == 1:
         is_made = f"{name} is {start_of(ast.unparse(made[0]), 60)} in line {made[0].lineno}"
         if isinstance(made[0], ast.Call):
-            file = script.opened.get(ast.unparse(made[0].args[0]).partition(".")[0]) if made[0].args else None
-            return f"{is_made}, of {file}" if file else is_made
+            first = ast.unparse(made[0].args[0]).partition(".")[0] if made[0].args else ""
+            opened = [call for scope in script.scopes for call in scope.opened.get(first, ())]
+            files = texts_of(file for call in opened if isinstance(call, ast.Call) for file in call.args[:1])
+            return f"{is_made}, of {files[-1]}" if files else is_made
         further = origin_of(script, ast.unparse(made[0]), depth - 1)
         return f"{is_made}, and {further}" if further else is_made
     functions = {scope.function.name for scope in scopes if isinstance(scope.function, Named)}

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 
 from optax_lr.sources.python.constructors import HOMES
-from optax_lr.sources.python.decided import outcome
-from optax_lr.sources.python.literals import Script
+from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.rate_changes import KNOWN
-from optax_lr.sources.python.scopes import Call, Named, Place, Scope, keyword_of
+from optax_lr.sources.python.scopes import Binding, Call, Scope
+from optax_lr.sources.python.syntax import Named, attributes_of, is_none, keyword_of
 
 # The methods of `TrainingArguments` that set arguments: each parameter with its argument and its default, in order.
 _SETTERS: dict[str, dict[str, tuple[str, str | float]]] = {
@@ -64,17 +64,15 @@ class Overrides:
 
         What is set after the run, or in a function that nothing uses, is left out; `made` is the call that makes the arguments.
         """
-        for (owner, name), values in self._assigned.items():
-            kept = [(value, certain) for value, certain, place in values if self._before_the_run(made, place)]
+        for (owner, name), found in self._assigned.items():
+            kept = [(binding.value, certain) for binding, certain in found if self._before_the_run(made, binding)]
             if kept:
                 yield owner, name, kept[0][0] if len(kept) == 1 and kept[0][1] else None
         yield from self._by_call
 
-    def _before_the_run(self, made: Call, place: Place) -> bool:
+    def _before_the_run(self, made: Call, binding: Binding) -> bool:
         """Whether a statement may run between the call that makes the arguments and the training."""
-        scope = place.scope
-        if scope is None:
-            return True
+        scope = binding.scope
         function = scope.function
         if (
             isinstance(function, Named)
@@ -83,17 +81,17 @@ class Overrides:
             and not function.decorator_list
         ):
             return False
-        return place.line <= self._first_run.get(scope, place.line)
+        return binding.line <= self._first_run.get(scope, binding.line)
 
 
-def _assigned(script: Script) -> dict[tuple[str, str], list[tuple[ast.expr | None, bool, Place]]]:
-    """The values of each attribute that a script sets, without those in branches that do not run, and whether each is certain."""
-    found: dict[tuple[str, str], list[tuple[ast.expr | None, bool, Place]]] = {}
-    for (owner, name), values in script.attributes.items():
-        for value, place in zip(values, script.places[owner, name], strict=True):
-            runs = outcome(script, place.tests)
+def _assigned(script: Script) -> dict[tuple[str, str], list[tuple[Binding, bool]]]:
+    """What a script sets as attributes, without that in branches that do not run, and whether each is certain."""
+    found: dict[tuple[str, str], list[tuple[Binding, bool]]] = {}
+    for (owner, name), bindings in script.attributes.items():
+        for binding in bindings:
+            runs = script.outcome(binding.tests)
             if runs is not False and name != "*":
-                found.setdefault((owner, name), []).append((value, runs is True, place))
+                found.setdefault((owner, name), []).append((binding, runs is True))
     return found
 
 
@@ -135,7 +133,7 @@ def _replacements(script: Script) -> list[str]:
                 )
             case ast.FunctionDef(name="create_scheduler" | "create_optimizer_and_scheduler" as name):
                 found.setdefault("scheduler", f"{name} in line {node.lineno} {schedule}")
-            case ast.keyword(arg="optimizers", value=ast.Tuple(elts=[_, second])) if not _is_none(second):
+            case ast.keyword(arg="optimizers", value=ast.Tuple(elts=[_, second])) if not is_none(second):
                 what = f"optimizers=(..., {ast.unparse(second)[:40]}) in line {node.value.lineno}"
                 found.setdefault("optimizers", f"{what} {schedule}")
             case ast.Assign(targets=[ast.Attribute(value=ast.Name(id=owner), attr="lr_scheduler")]) if owner != "self":
@@ -155,10 +153,8 @@ def _replacements(script: Script) -> list[str]:
             case ast.Call(func=ast.Name(id="setattr"), args=[_, name, _]) if not isinstance(name, ast.Constant):
                 found.setdefault("setattr", f"setattr in line {node.lineno} may replace any of these arguments")
             case (
-                ast.Subscript(value=ast.Call(func=ast.Name(id="vars")), ctx=ast.Store())
-                | ast.Call(func=ast.Attribute(value=ast.Attribute(attr="__dict__"), attr="update"))
-                | ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="vars")), attr="update"))
-            ):
+                ast.Subscript(value=holder, ctx=ast.Store()) | ast.Call(func=ast.Attribute(value=holder, attr="update"))
+            ) if attributes_of(holder):
                 found.setdefault("dict", f"line {node.lineno} may replace any of these arguments")
     return list(found.values())
 
@@ -263,10 +259,6 @@ def _own_optimizer(script: Script) -> tuple[ast.expr, Scope] | None:
     """
     for call in script.calls:
         match keyword_of(call.node, "optimizers"):
-            case ast.Tuple(elts=[first, second]) if _is_none(second) and not _is_none(first):
+            case ast.Tuple(elts=[first, second]) if is_none(second) and not is_none(first):
                 return first, call.scope
     return None
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None

@@ -9,8 +9,9 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from optax_lr.sources.python.constructors import SCHEDULES
-from optax_lr.sources.python.literals import Script
-from optax_lr.sources.python.scopes import Call, Named, argument_names, keyword_of
+from optax_lr.sources.python.objects import Script
+from optax_lr.sources.python.scopes import Call
+from optax_lr.sources.python.syntax import keyword_of, places_of
 from optax_lr.text import words
 
 LIGHTNING = frozenset({"lightning", "pytorch_lightning"})  # whose Trainer steps the optimizer of the module
@@ -92,10 +93,10 @@ class _Holders:
         self.names: set[str] = set()
         self.attributes: set[str] = set()
         self.makers: set[str] = set()
-        self.functions = {
-            scope.function.name: scope.function for scope in script.scopes if isinstance(scope.function, Named)
+        parts = {
+            name: [part for scope in scopes[-1:] if scope.function for part in ast.walk(scope.function)]
+            for name, scopes in script.functions.items()
         }
-        parts = {name: list(ast.walk(function)) for name, function in self.functions.items()}
         self.inside = {name for name, found in parts.items() if any(id(part) in self._made for part in found)}
         returned = {
             name: [part.value for part in found if isinstance(part, ast.Return)] for name, found in parts.items()
@@ -104,8 +105,9 @@ class _Holders:
         loops = [node for node in ast.walk(script.tree) if isinstance(node, (ast.For, ast.comprehension))]
         for _ in range(_MOST_ROUNDS):
             for scope in script.scopes:
-                self.names |= {name for name, values in scope.names.items() if any(map(self.holds, values))}
-            self.attributes |= {name for (_, name), values in script.attributes.items() if any(map(self.holds, values))}
+                self.names |= {name for name in scope.names if any(map(self.holds, scope.values(name)))}
+            for (_, name), bindings in script.attributes.items():
+                self.attributes |= {name} if any(self.holds(binding.value) for binding in bindings) else set()
             self.makers |= {name for name, values in returned.items() if any(map(self.holds, values))}
             self.makers |= {name for name, found in bodies.items() if any(id(part) in self._made for part in found)}
             for loop in loops:
@@ -115,13 +117,8 @@ class _Holders:
 
     def _pass(self, call: Call) -> None:
         """Follow what a call gives a function of the script."""
-        kind = script_class[0] if (script_class := self._script.classes.get(call.name, [])) else None
-        function = self.functions.get(call.last)
-        if kind is not None:
-            function = next((part for part in kind.body if isinstance(part, Named) and part.name == "__init__"), None)
-        if function is not None:
-            names = argument_names(function)
-            given = call.given(names[names[:1] == ["self"] :])
+        for scope in self._script.called(call):
+            given = call.given(places_of(scope.function))
             self.names |= {name for name, value in given.items() if self.holds(value)}
 
     def holds(self, node: ast.AST | None) -> bool:
@@ -140,7 +137,7 @@ class _Holders:
 
     def given(self, call: Call) -> bool:
         """Whether a call takes an optimizer."""
-        return any(map(self.holds, (*call.node.args, *(keyword.value for keyword in call.node.keywords))))
+        return any(map(self.holds, call.every))
 
 
 def _is_elsewhere(script: Script, node: ast.expr) -> bool:
@@ -153,7 +150,7 @@ def _takers(script: Script, where: _Holders) -> Iterator[str]:
     """Calls of what is not read that take an optimizer."""
     for call in script.calls:
         function = call.node.func
-        own = call.last in where.functions or call.last in script.classes
+        own = call.last in script.functions or call.last in script.classes
         if own or not where.given(call):
             continue
         if any(_is_elsewhere(script, part) for part in call.node.args if isinstance(part, (ast.Name, ast.Attribute))):
@@ -196,7 +193,11 @@ def _callbacks(script: Script) -> Iterator[str]:
         if given is None or (isinstance(made, ast.Constant) and made.value is None):
             continue
         parts = list(made.elts) if isinstance(made, (ast.List, ast.Tuple)) else [made]
-        parts += [part for change in script.changes.get(ast.unparse(given), ()) for part in change.node.args]
+        parts += [
+            part
+            for change in (script.changes.calls(given.id, call.scope) if isinstance(given, ast.Name) else ())
+            for part in change.node.args
+        ]
         for part in (script.single(part, call.scope) for part in parts):
             name = script.qualified(part.func) if isinstance(part, ast.Call) else ""
             quiet = name.partition(".")[0] in LIGHTNING and name.rpartition(".")[2] in _CALLBACKS

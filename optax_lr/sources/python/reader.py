@@ -13,7 +13,6 @@ from optax_lr.sources.documents import MOST_CONFIGS, renamed
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import text_of
 from optax_lr.sources.python import constructors, lightning
-from optax_lr.sources.python.alone import Alone, changes_folder
 from optax_lr.sources.python.arguments import Arguments
 from optax_lr.sources.python.constructors import (
     FUNCTIONS,
@@ -24,9 +23,7 @@ from optax_lr.sources.python.constructors import (
     TRAINING_ARGUMENTS,
     TRL,
 )
-from optax_lr.sources.python.decided import is_left_out
-from optax_lr.sources.python.imports import Program
-from optax_lr.sources.python.literals import field_default
+from optax_lr.sources.python.imports import Program, changes_folder
 from optax_lr.sources.python.nothing import why_nothing
 from optax_lr.sources.python.optimizers import arguments_of_optimizer, optimizers_alone
 from optax_lr.sources.python.origins import origin_of
@@ -35,6 +32,7 @@ from optax_lr.sources.python.rate_changes import OF_GROUP, group_added, may_chan
 from optax_lr.sources.python.run_facts import data_notes, examples_of, filled_classes, older_argument, processes_of
 from optax_lr.sources.python.schedules import arguments_of_class, arguments_of_function, part_nodes
 from optax_lr.sources.python.scopes import Call
+from optax_lr.sources.python.syntax import field_default
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 
@@ -91,8 +89,7 @@ class Reader:
         """`folder` is where the script is started, and `beside` where it is, if that is another folder."""
         self.path, self.text, self.folder = path, text, folder
         self.script = Program(path, text, options)
-        if not reads_files or changes_folder(self.script):
-            self.script = Alone(path, text, options)
+        self.script.reads_files = reads_files and not changes_folder(self.script)
         self.script.environment, self.script.folder = environment or {}, folder
         self.script.beside = folder if beside is None else beside
         self.processes = processes_of(self.script)
@@ -171,15 +168,14 @@ class Reader:
             parts = [id(node) for call in script.calls if call.name in PARTS for node in part_nodes(script, call)]
             found = [call for call in script.calls if call.name in SCHEDULES and id(call.node) not in parts]
             found = found or optimizers_alone(script)
-        found = [call for call in found if not is_left_out(script, call)] or found
+        found = [call for call in found if script.outcome(call.tests) is not False] or found
         return sorted(found, key=lambda call: (call.node.lineno, call.node.col_offset))
 
     def _holds_config(self, call: Call) -> bool:
         if call.name in self.script.classes:
             return self._plain_parent(call.name) is not None
         last = call.last
-        functions = [scope.named for scope in self.script.scopes]
-        if last in self.script.classes or last in functions:
+        if last in self.script.classes or last in self.script.functions:
             return False  # a class or a function of the script itself
         if call.name.startswith("setfit."):
             return False  # whose arguments have other names and defaults
@@ -309,7 +305,8 @@ class Reader:
 
     def assigned(self) -> Source | None:
         """A config of nanoGPT: a file of assignments; None for anything else."""
-        names = {name: bound[0] for name, bound in self.script.top.names.items() if len(bound) == 1 and bound[0]}
+        top = self.script.top
+        names = {name: bound[0].value for name, bound in top.names.items() if len(bound) == 1 and bound[0].value}
         plain = all(
             isinstance(part, (ast.Assign, ast.Expr, ast.Import, ast.ImportFrom)) for part in self.script.tree.body
         )
@@ -318,7 +315,7 @@ class Reader:
         self.script.notes.clear()
         found = Arguments(self.script)
         for name, node in names.items():
-            found.take(name, node, self.script.top)
+            found.take(name, node, top)
         return self._source(constructors.NANOGPT, found)
 
     # --- arguments ---
@@ -374,8 +371,8 @@ class Reader:
         """The names of the result of a call, and of a function of a mapping: `cfg = load_cfg(config)`."""
         bound: dict[str, list[ast.expr | None]] = {}
         for scope in self.script.scopes:
-            for name, values in scope.names.items():
-                bound.setdefault(name, []).extend(values)
+            for name in scope.names:
+                bound.setdefault(name, []).extend(scope.values(name))
         holders = {
             name
             for name, values in bound.items()

@@ -9,8 +9,10 @@ import json
 import re
 from collections.abc import Iterator
 
-from optax_lr.sources.python.literals import OTHER_DATA, Script
-from optax_lr.sources.python.scopes import Call, UnknownError, keyword_of
+from optax_lr.sources.python.lengths import OTHER_DATA
+from optax_lr.sources.python.objects import Script
+from optax_lr.sources.python.scopes import Call
+from optax_lr.sources.python.syntax import UnknownError, keyword_of
 from optax_lr.sources.python.truth import holds
 from optax_lr.sources.source import Processes, count_of
 from optax_lr.text import words
@@ -151,9 +153,8 @@ def data_notes(script: Script) -> list[tuple[str, str]]:
             notes.setdefault(how, (line, _OF_DATA[how]))
         if not selected and _selects(call):
             notes.setdefault("the selection", (line, "that after it"))
-    for scope in script.scopes:
-        if isinstance(scope.function, ast.FunctionDef) and scope.function.name == "group_texts":
-            notes.setdefault("group_texts", (scope.function.lineno, "that of the blocks"))
+    for scope in script.functions.get("group_texts", ()):
+        notes.setdefault("group_texts", (getattr(scope.function, "lineno", 0), "that of the blocks"))
     return [(how, f"{how} in line {line}: the number of examples is {what}") for how, (line, what) in notes.items()]
 
 
@@ -163,13 +164,7 @@ def written_files(script: Script) -> dict[str, str]:
     A file is empty here if it is written several times, or from values that are not literals.
     """
     made: dict[str, str] = {}
-    opened = {
-        item.optional_vars.id: item.context_expr
-        for node in ast.walk(script.tree)
-        if isinstance(node, ast.With)
-        for item in node.items
-        if isinstance(item.optional_vars, ast.Name)
-    }
+    opened = {name: files[-1] for scope in script.scopes for name, files in scope.opened.items()}
     for call in script.calls:
         if call.name not in ("json.dump", "yaml.dump", "yaml.safe_dump") or len(call.node.args) < 2:
             continue

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from optax_lr.sources.python import constructors
 from optax_lr.sources.python.arguments import Arguments, gives_number
 from optax_lr.sources.python.constructors import FUNCTIONS, PARTS, RENAMED, SCHEDULES
-from optax_lr.sources.python.decided import only_one
-from optax_lr.sources.python.literals import Script
+from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.overrides import rates_by_hand
-from optax_lr.sources.python.scopes import Call, Scope, keyword_of
+from optax_lr.sources.python.scopes import Call, Scope, only_one
+from optax_lr.sources.python.syntax import keyword_of
 from optax_lr.sources.source import Computed, Length
 
 

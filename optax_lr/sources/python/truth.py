@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from optax_lr.sources.python.scopes import UnknownError
+from optax_lr.sources.python.syntax import UnknownError
 
 _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], object]] = {
     ast.Lt: operator.lt,

@@ -1,0 +1,305 @@
+"""Values of attributes and arguments in a Python script: of its classes, of objects of them, and of its options."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from optax_lr.sources.python.options import click_names
+from optax_lr.sources.python.scopes import Call, Scope
+from optax_lr.sources.python.syntax import (
+    Named,
+    UnknownError,
+    annotation_of,
+    argument_names,
+    defaults_of,
+    field_default,
+    keyword_of,
+    places_of,
+)
+from optax_lr.sources.python.values import Values
+
+_Found = TypeVar("_Found")
+_TYPES: Mapping[str, Callable[[str], object]] = {"int": int, "float": float, "str": str}
+_STARTERS = ("fire.Fire", "typer.run", "tyro.cli", "jsonargparse.CLI")
+_NAMESPACES = ("SimpleNamespace", "Namespace", "types.SimpleNamespace", "argparse.Namespace")
+
+
+class Script(Values):
+    """A script whose expressions have values, with those of the attributes and arguments in them."""
+
+    # --- arguments of functions ---
+
+    def _argument_of(self, name: str, here: Scope) -> object:
+        """What the one call of a function passes for an argument, else its default, or an option of the command."""
+        function, scope = here.function, here.parent or self.top
+        if not isinstance(function, Named):
+            raise UnknownError
+        for decorator in function.decorator_list:
+            called = self.qualified(decorator.func) if isinstance(decorator, ast.Call) else ""
+            option = Call(decorator, "", scope) if isinstance(decorator, ast.Call) else None
+            if option and called in ("click.option", "click.argument") and name in click_names(option.node):
+                return self._declared("", name, option)
+        if function.name == "__init__" and self.class_of(here):
+            return self._start_argument(name, here)
+        method = argument_names(function)[:1] == ["self"] and len(self.functions[function.name]) == 1
+        calls = [call for call in self.calls if (call.last if method else call.name) == function.name]
+        return self._argument(name, function, calls, scope)
+
+    def _argument(
+        self, name: str, function: Named, calls: list[Call], scope: Scope, kind: str = "", part: str = ""
+    ) -> object:
+        """What the calls of a function pass for an argument, where they agree; the argument's default where none does.
+
+        Args:
+            name: the argument.
+            function: the function, or the `__init__` of the class `kind`.
+            calls: every call of it in this file.
+            scope: where the function is.
+            kind: the class.
+            part: the attribute or key of the argument that is wanted; empty for the argument itself.
+        """
+        if any(call.unpacks for call in calls):
+            raise UnknownError
+        default = defaults_of(function).get(name)
+        starters = (call for call in self.calls if call.name in _STARTERS and call.node.args)
+        if not calls and any(ast.unparse(call.node.args[0]) == function.name for call in starters):
+            return self._option_of_function(name, function, default)
+        passed = [(call.given(places_of(function)).get(name), call.scope) for call in calls] or [(None, scope)]
+        values = []
+        for given, here in passed:
+            stated, where = (default, scope) if given is None else (given, here)
+            if stated is None:
+                raise UnknownError
+            values.append(self._part(stated, where, part) if part else self._value(stated, where))
+        if any(value != values[0] for value in values):
+            raise UnknownError
+        if not calls:
+            whose = kind or function.name
+            self.notes[f"{name} is {values[0]!r}, the default of {whose}(); a caller may give another"] = None
+        return values[0]
+
+    def _option_of_function(self, name: str, function: Named, default: ast.expr | None) -> object:
+        """What the command gives for an argument of the function that it calls, else the argument's default."""
+        kind = annotation_of(function, name)
+        value = self._parsed_value("", name, kind, f"{function.name}()", lambda: self._stated(default))
+        if isinstance(value, str) and kind is None:  # fire reads it as Python
+            with contextlib.suppress(ValueError, SyntaxError):
+                return ast.literal_eval(value)
+        return value
+
+    def _stated(self, default: ast.expr | None) -> object:
+        if default is None:
+            raise UnknownError
+        return self._value(default, self.top)
+
+    def _passed_class(self, name: str, scope: Scope) -> str:
+        """The class of this file that the one call of a function passes as an argument: `f(CFG)`; empty for none."""
+        function = scope.function
+        if not isinstance(function, Named) or name not in argument_names(function):
+            return ""
+        given = [call.given(places_of(function)).get(name) for call in self.calls_of(function.name)]
+        names = {node.id if isinstance(node, ast.Name) else "" for node in given}
+        return names.pop() if len(names) == 1 and names <= self.classes.keys() else ""
+
+    # --- attributes ---
+
+    def _attribute(self, owner: str, name: str, scope: Scope) -> object:
+        """A value of a class of this file, of an object of one, or of the options of the script."""
+        if owner.partition(".")[0] == "self":
+            return self._of_self(owner, name, scope)
+        if name == "num_processes" and any("sched" in prepared for prepared in self.prepared):
+            what = f"{owner}.num_processes is left out, as accelerate steps a prepared scheduler once for each process"
+            self.notes[what] = None
+            return 1
+        if self.changes.sets(owner, name, scope):
+            raise UnknownError
+        if owner in self.classes:
+            return self._in_body(owner, name)
+        bound, here = self.bound(owner, scope)
+        values = [binding.value for binding in bound]
+        if len(values) == 2 and values[0] is None and owner in self.options.holders:
+            values = values[1:]  # `def main(args=None)` with `args = parser.parse_args(args)`
+        if owner in self.imported and here is self.top and values == [None]:
+            return self.elsewhere(self.imported[owner], name)
+        made, annotation = _only(values), annotation_of(here.function, owner)
+        kind = self.class_of(here) if made is None and here.named == "__init__" else ""
+        if kind and self.calls_of(kind):
+            return self._start_argument(owner, here, name)
+        if made is None and (passed := self._passed_class(owner, here)):
+            return self._attribute(passed, name, here)
+        if isinstance(made, ast.Call):
+            own = self.qualified(made.func)
+            if own in self.classes or own in _NAMESPACES:
+                return self._of_object(Call(made, own, here), name)
+            if own.endswith(("Arguments", "Config")) and (given := keyword_of(made, name)):
+                return self._value(given, here)
+            if not made.args and not made.keywords and ast.unparse(made.func) in self.imported:
+                return self.elsewhere(own, name)
+        if self.options.holders.get(owner) == "dataclass":
+            return self._of_dataclass(owner, name)
+        if isinstance(annotation, ast.Name) and annotation.id in self.classes:
+            return self._of_object(_only(self.calls_of(annotation.id)), name)
+        if owner in self.options.holders or (made is None and self.options.holders and owner == "args"):
+            return self._declared(f"{owner}.", name, _only(self.options.declared.get(name, [])))
+        raise UnknownError
+
+    # --- attributes of `self` ---
+
+    def _own(self, name: str, scope: Scope) -> tuple[ast.expr, Scope]:
+        """The expression of `self.lr` and its scope, where it is set once in the class and nowhere else."""
+        family = self.family(self.class_of(scope))
+        owner, made = _only([
+            (owner, binding)
+            for (owner, attribute), bindings in self.attributes.items()
+            for binding in bindings
+            if attribute == name and (owner != "self" or self.class_of(binding.scope) in family)
+        ])  # fmt: skip
+        if owner != "self" or made.value is None or made.tests:
+            raise UnknownError
+        of_start = made.scope.named == "__init__"
+        if not of_start and any(isinstance(part, ast.Name) for part in ast.walk(made.value)):
+            raise UnknownError
+        return made.value, made.scope
+
+    def _of_self(self, owner: str, name: str, scope: Scope) -> object:
+        """`self.lr`, `self.args.lr`, and `self.hparams.lr` of what Lightning's `save_hyperparameters` keeps."""
+        if owner == "self":
+            return self._value(*self._own(name, scope))
+        elsewhere = any(other.endswith(".hparams") and key == name for other, key in self.attributes)
+        if {(owner, name), (owner, "*")} & self.attributes.keys() or (owner == "self.hparams" and elsewhere):
+            raise UnknownError
+        if owner != "self.hparams" or ("self", "hparams") in self.attributes:
+            return self._part(*self._own(owner.removeprefix("self."), scope), name)
+        for call in self.calls:
+            kept = ast.unparse(call.node.func) == "self.save_hyperparameters"
+            if kept and self.class_of(call.scope) == self.class_of(scope):
+                for given in call.node.args:
+                    if isinstance(given, ast.Name):  # text names arguments
+                        return self._part(given, call.scope, name)
+        return self._start_argument(name, scope)
+
+    def _part(self, whole: ast.expr, scope: Scope, name: str) -> object:
+        """An attribute of an object, or an entry of a dict."""
+        with contextlib.suppress(UnknownError):
+            return self._evaluated(ast.Attribute(whole, name), scope)
+        return self._entry(whole, name, scope)
+
+    def _start_argument(self, name: str, scope: Scope, part: str = "") -> object:
+        """The argument `name` of the `__init__` of the class of a scope; the `part` of it, if that is given."""
+        kind = self.class_of(scope)
+        own = next((made for made in self.parents(kind) if self.starts(made)), "")
+        start = _only(self.starts(own) if own else [])
+        inherited = [made for made in self.children(own) if not self.starts(made)]
+        if name not in argument_names(start) or len(inherited) < len(self.children(own)):
+            raise UnknownError
+        calls = [call for call in self.calls if call.name in (own, *inherited)]
+        return self._argument(name, start, calls, self.top, own, part)
+
+    # --- objects of classes ---
+
+    def _of_object(self, made: Call, name: str) -> object:
+        """An attribute of an object: an argument that its class keeps under the same name, else a field."""
+        kept, starts = self.attributes.get(("self", name)), self.starts(made.name)
+        if kept is not None and not all(isinstance(part.value, ast.Name) and part.value.id == name for part in kept):
+            raise UnknownError
+        if kept is not None and len(starts) == 1:
+            return self._argument(name, starts[0], [made], self.top, made.name)
+        given = keyword_of(made.node, name)
+        if made.node.args or keyword_of(made.node, None) or (given is None and kept is not None):
+            raise UnknownError
+        return self._in_body(made.name, name) if given is None else self._value(given, made.scope)
+
+    # --- fields of classes ---
+
+    def _fields(self, kind: str, name: str) -> list[tuple[ast.expr, ast.expr | None]]:
+        """The values of a name in the body of a class, each with its annotation."""
+        found: list[tuple[ast.expr, ast.expr | None]] = []
+        for statement in self.body(kind):
+            match statement:
+                case ast.AnnAssign(target=ast.Name(id=target), value=ast.expr() as value) if target == name:
+                    found.append((value, statement.annotation))
+                case ast.Assign(targets=targets, value=value):
+                    found += [(value, None) for part in targets if isinstance(part, ast.Name) and part.id == name]
+        return found
+
+    def _in_body(self, kind: str, name: str) -> object:
+        """A value in the body of a class, which may be the default of a dataclass's or pydantic's field."""
+        value, _ = _only(self._fields(kind, name))
+        branches = (ast.If, ast.Try, ast.For, ast.While, ast.With, ast.AugAssign)
+        if (
+            any(isinstance(part, branches) for part in self.body(kind))
+            or {("self", name), ("cls", name)} & self.attributes.keys()
+        ):
+            raise UnknownError
+        if any(ast.unparse(base).endswith("BaseSettings") for made in self.classes[kind] for base in made.bases):
+            self.notes[f"{kind}: the environment may give other values"] = None
+        return self._value(field_default(value) or value, self.top)
+
+    # --- options ---
+
+    def _of_dataclass(self, owner: str, name: str) -> object:
+        """A field of the one class of this file that has it, for what HfArgumentParser gives."""
+        kind = _only([kind for kind in self.classes if self._fields(kind, name)])
+        _, annotation = self._fields(kind, name)[0]
+        return self._parsed_value(f"{owner}.", name, annotation, kind, lambda: self._in_body(kind, name))
+
+    def _declared(self, owner: str, name: str, option: Call) -> object:
+        """The value of an option by the call that declares it."""
+        kind = keyword_of(option.node, "type")
+        stated = keyword_of(option.node, "default")
+        if kind is None and not option.name and isinstance(stated, ast.Constant):  # click takes that of the default
+            kind = ast.Name(type(stated.value).__name__)
+        if self.options.replaced:
+            raise UnknownError
+
+        def default() -> object:
+            value = None if stated is None else _as_option(self._value(stated, option.scope), kind)
+            if value is None or keyword_of(option.node, "envvar") is not None:  # which click reads before the default
+                raise UnknownError
+            return value
+
+        return self._parsed_value(owner, name, kind, f"--{name}", default)
+
+    def _parsed_value(
+        self, owner: str, name: str, kind: ast.expr | None, whose: str, default: Callable[[], object]
+    ) -> object:
+        """What the command gives for an option of the script's own parser, else its default, with a note."""
+        given = self.options.given
+        if given is not None and name in given:
+            return _as_option(given[name], kind)
+        value = default()
+        beside = "" if given is not None else "; the command that starts the script may give another"
+        self.notes[f"{owner}{name} is {value!r}, the default of {whose}{beside}"] = None
+        return value
+
+
+def _only(found: Sequence[_Found]) -> _Found:
+    """The one element. Raises `UnknownError` for none, and for several."""
+    if len(found) != 1:
+        raise UnknownError
+    return found[0]
+
+
+def _as_option(value: object, kind: ast.expr | None) -> object:
+    """The text of an option as its parser converts it."""
+    if not isinstance(value, str) or (name := _type_name(kind)) not in _TYPES:
+        return value
+    try:
+        return _TYPES[name](value)
+    except ValueError:
+        raise UnknownError from None
+
+
+def _type_name(kind: ast.expr | None) -> str:
+    """The type of an option: `int`, also for `Optional[int]`, `int | None` and `"int"`; empty for others."""
+    match kind:
+        case ast.Name(id=name) | ast.Constant(value=str() as name):
+            return name
+        case ast.Subscript(value=ast.Name(id="Optional") | ast.Attribute(attr="Optional"), slice=inner):
+            return _type_name(inner)
+        case ast.BinOp(left=inner, op=ast.BitOr(), right=ast.Constant(value=None)):
+            return _type_name(inner)
+    return ""

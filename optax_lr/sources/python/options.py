@@ -1,0 +1,167 @@
+"""The options of a Python script: those that its parsers declare, and those that its command gives."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+
+from optax_lr.sources.python.scopes import Call, Names
+from optax_lr.sources.python.syntax import Named, keyword_of, parts_of, texts_of
+
+_WRAPPERS = ("pyrallis.wrap", "draccus.wrap", "parser.wrap")  # that fill the dataclass of a function's first argument
+
+
+class Options:
+    """The options of a script.
+
+    Fields:
+        given: those that the command gives, by the names of their values; None if the command is not known.
+        declared: the calls that declare each, by the name of its value.
+        replaced: whether a file or a dict may replace any of their defaults.
+        holders: the names that hold what a parser gives; "dataclass" for fields of dataclasses.
+    """
+
+    def __init__(self, names: Names, given: Mapping[str, object] | None) -> None:
+        self.declared: dict[str, list[Call]] = {}
+        self.replaced = False
+        self._names = names
+        self._long: dict[str, str] = {}  # the name of the value of each option
+        self._short: dict[str, str] = {}  # and of each with one dash
+        self._negative: dict[str, str] = {}  # and of each that makes it false
+        for call in names.calls:
+            self._declare(call)
+        self.holders = _holders(names)
+        stated = next((made for call in names.calls if (made := _stated(call)) is not None), given)
+        self.given = None if stated is None else self._in_full(stated)
+
+    def _declare(self, call: Call) -> None:
+        """Remember an option of argparse by the name under which its value is found."""
+        words = texts_of(call.node.args)
+        match call.node.func:
+            case ast.Attribute(attr="set_defaults"):
+                for keyword in call.node.keywords:
+                    self.declared.setdefault(keyword.arg or "", []).extend((call, call))  # twice: not known
+                self.replaced |= any(keyword.arg is None for keyword in call.node.keywords)
+                return
+            case ast.Name() as function if self._adds_options(self._names.single(function, call.scope)):
+                words = [f"--{word}" for word in words]
+            case ast.Attribute(attr="add_argument"):
+                pass
+            case _ if call.name == "click.option":
+                pass
+            case _:
+                return
+        long = [word.lstrip("-").replace("-", "_") for word in words if word.startswith("--")]
+        short = [word[1:] for word in words if re.match("-[A-Za-z]", word)]
+        kept = "".join(texts_of([keyword_of(call.node, "dest")]) or (long or short)[:1])
+        action = keyword_of(call.node, "action")
+        reads_file = texts_of([action]) == ["config"]  # of jsonargparse
+        self.replaced |= reads_file or keyword_of(call.node, "is_config_file") is not None  # of configargparse
+        if call.name == "click.option":
+            kept = "".join(click_names(call.node))
+        elif kept:
+            self.declared.setdefault(kept, []).append(call)
+        if texts_of([action]) == ["store_false"]:
+            self._negative |= dict.fromkeys([*long, *short], kept)
+            return
+        if action is not None and ast.unparse(action).endswith("BooleanOptionalAction"):
+            self._negative |= {f"no_{name}": kept for name in long}
+        self._short |= dict.fromkeys(short, kept)
+        self._long |= dict.fromkeys(long, kept)
+
+    def _adds_options(self, made: ast.expr | None) -> bool:
+        """Whether it is `functools.partial(add_arguments, argparser=parser)`, which takes names without dashes."""
+        if not (isinstance(made, ast.Call) and self._names.qualified(made.func) == "functools.partial"):
+            return False
+        return [ast.unparse(part) for part in made.args] == ["add_arguments"]
+
+    def _in_full(self, options: Mapping[str, object]) -> dict[str, object]:
+        """Options by the names of their values: argparse takes each beginning that only one option has."""
+        made: dict[str, object] = {}
+        for name, value in options.items():
+            joined = re.fullmatch(r"([A-Za-z])(\d[\w.]*)", name)  # `-n7`
+            known = self._long.get(name) or self._short.get(name)
+            full = {known} if known else {kept for string, kept in self._long.items() if string.startswith(name)}
+            if name in self._negative or f"no_{name}" in self._negative:
+                made[self._negative.get(name) or self._negative[f"no_{name}"]] = name not in self._negative
+            elif joined and joined[1] in self._short and value == "true":
+                made[self._short[joined[1]]] = joined[2]
+            else:
+                made[full.pop() if len(full) == 1 else name] = value
+        return made
+
+    def tested(self, test: ast.expr) -> bool | None:
+        """What the options decide of `args.x` and `args.x is None`, where x is not given, or has no value; None for any other."""
+        is_none = isinstance(test, ast.Compare)
+        match test:
+            case (
+                ast.Attribute(value=ast.Name(), attr=name)
+                | ast.Compare(
+                    left=ast.Attribute(value=ast.Name(), attr=name),
+                    ops=[ast.Is()],
+                    comparators=[ast.Constant(value=None)],
+                )
+            ) if len(made := self.declared.get(name, [])) == 1:
+                action, default = (keyword_of(made[0].node, word) for word in ("action", "default"))
+                given = self.given is not None and name in self.given
+                stated = isinstance(default, ast.Constant) and default.value
+                if is_none:
+                    return False if given or (isinstance(default, ast.Constant) and default.value is not None) else None
+                return given if texts_of([action]) == ["store_true"] and not stated else None
+        return None
+
+
+def _holders(names: Names) -> dict[str, str]:
+    """The names that hold what a parser of the command line gives; "dataclass" for fields of dataclasses."""
+    found: dict[str, str] = {}
+    readers = {name for name, scopes in names.functions.items() for scope in scopes if _reads(scope.function)}
+    for node in ast.walk(names.tree):
+        match node:
+            case ast.FunctionDef(decorator_list=decorators, args=ast.arguments(args=[first, *_])):
+                if any(ast.unparse(decorator).partition("(")[0] in _WRAPPERS for decorator in decorators):
+                    found[first.arg] = "dataclass"
+            case (
+                ast.Assign(targets=[target], value=value)
+                | ast.AnnAssign(target=target, value=value)
+                | ast.NamedExpr(target=target, value=value)
+            ):
+                held = [part.id for part in parts_of(target) if isinstance(part, ast.Name)]
+                if isinstance(value, ast.Subscript) and len(held) == 1:
+                    value = value.value
+                called = value.func if isinstance(value, ast.Call) else None
+                method = called.attr if isinstance(called, ast.Attribute) else ""
+                if method.startswith("parse_args_into_dataclasses"):
+                    found |= dict.fromkeys(held, "dataclass")
+                elif method in ("parse_args", "parse_known_args") or getattr(called, "id", "") in readers:
+                    found |= dict.fromkeys(held[:1], "")
+    return found
+
+
+def _reads(function: ast.AST | None) -> bool:
+    """Whether a function reads the command line."""
+    return isinstance(function, Named) and any(
+        isinstance(part, ast.Call) and isinstance(part.func, ast.Attribute) and part.func.attr == "parse_args"
+        for part in ast.walk(function)
+    )
+
+
+def _stated(call: Call) -> dict[str, object] | None:
+    """The options in `parse_args(["--lr", "1e-4"])`; None for any other call."""
+    given = call.node.args[0] if call.node.args else keyword_of(call.node, "args")
+    if not call.last.startswith("parse_") or not isinstance(given, ast.List):
+        return None
+    words = texts_of(given.elts)
+    made: dict[str, object] = {}
+    for word, following in zip(words, [*words[1:], "--"], strict=False):
+        name, equals, value = word.removeprefix("--").partition("=")
+        if word.startswith("--"):
+            made[name.replace("-", "_")] = value if equals else "true" if following.startswith("--") else following
+    return made if len(words) == len(given.elts) else None
+
+
+def click_names(declaration: ast.Call) -> list[str]:
+    """The parameter of a function that `@click.option("--batch-size", ...)` fills."""
+    words = texts_of(declaration.args)
+    plain = [word for word in words if not word.startswith("-")]
+    return [word.lstrip("-").replace("-", "_").lower() for word in plain or sorted(words, key=len)[-1:]]
