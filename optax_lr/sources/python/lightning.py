@@ -30,6 +30,10 @@ _CHANGING = words(
     "StochasticWeightAveraging LearningRateFinder BackboneFinetuning GradientAccumulationScheduler BatchSizeFinder lr_find "
     "scale_batch_size tune"
 )
+_TORCH = "torch.optim.lr_scheduler."
+_BY_HAND = re.compile(
+    r"(?i)sched|anneal|warm_?up|(?:adjust|update|set|change|reduce|decay)_?(?:the_?)?(?:lr|learning_?rate)"
+)
 _METHOD = "configure_optimizers"
 _DEVICES = ("devices", "gpus", "tpu_cores", "num_processes")  # the last three until Lightning 2
 _STATED = TRAINER_KEYS | words(
@@ -247,7 +251,7 @@ def arguments_of_run(script: Script, run: Run) -> tuple[Arguments, list[str], Pr
     Raises:
         ConfigError: for a module that steps its scheduler in a way of its own.
     """
-    _check_methods(script, run)
+    _check_methods(script)
     found = Arguments(script, _SAMPLE)
     call = run.scheduler or run.optimizer
     if run.scheduler is None:
@@ -273,7 +277,7 @@ def arguments_of_run(script: Script, run: Run) -> tuple[Arguments, list[str], Pr
         notes.append(f"fit() is called in lines {lines[0]} and {lines[1]}; this is the plan of the first run")
     if mine and _model_of(script, mine[0]).endswith(".load_from_checkpoint"):
         notes.append(f"the checkpoint in line {mine[0].node.lineno} may give the module other arguments")
-    notes += _changes(script)
+    notes += _changes(script, run)
     if trainer is not None:
         _take_trainer(found, trainer)
     else:
@@ -288,7 +292,7 @@ def _is_true(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Constant) and bool(node.value)
 
 
-def _changes(script: Script) -> list[str]:
+def _changes(script: Script, run: Run) -> list[str]:
     """Notes on calls that change the length or the rate of a run."""
     found: dict[str, str] = {}
     for call in script.calls:
@@ -298,14 +302,18 @@ def _changes(script: Script) -> list[str]:
             found.setdefault("stop", f"{call.last} in line {line} may end the run before its last update")
         elif call.last in _CHANGING or _is_true(keyword_of(call.node, "auto_lr_find")):
             found.setdefault("change", f"{call.last} in line {line} changes the run in a way that is not in this plan")
+        elif run.scheduler is None and (call.name.startswith(_TORCH) or call.last in FUNCTIONS):
+            found.setdefault("made", f"{call.last} in line {line} is not what configure_optimizers returns")
+        elif run.scheduler is None and _BY_HAND.search(call.last):
+            found.setdefault("hand", f"{call.last} in line {line} may change the rate, and is not read")
         elif config is not None:
             found.setdefault("config", f"the config of {call.last} in line {line} may have a schedule of its own")
     return list(found.values())
 
 
-def _check_methods(script: Script, run: Run) -> None:
+def _check_methods(script: Script) -> None:
     """Refuse a program that Lightning's CLI configures, and a module that steps its scheduler itself."""
-    family, hand = script.family(run.kind), "by code that is not run; write the curve in Python with the classes of olr"
+    hand = "by code that is not run; write the curve in Python with the classes of olr"
     for call in script.calls:
         line = call.node.lineno
         bases = [
@@ -314,16 +322,17 @@ def _check_methods(script: Script, run: Run) -> None:
         if any(name.endswith("LightningCLI") for name in (call.name, *map(ast.unparse, bases))):
             what = f"{call.last} in line {line} takes settings of the run from YAML files or its command, which are not read"
             raise ConfigError(f"{what}; write the schedule in Python with the classes of olr")
-        if run.scheduler is not None and script.class_of(call.scope) in family and _steps_scheduler(script, call):
+        if _steps_scheduler(script, call):
             raise ConfigError(f"{ast.unparse(call.node.func)}() in line {line} steps the scheduler, {hand}")
 
 
 def _steps_scheduler(script: Script, call: Call) -> bool:
     """Whether it is `self.lr_schedulers().step()`, or a step in `lr_scheduler_step` that is not the usual one."""
     match call.node.func:
-        case ast.Attribute(value=holder, attr="step"):
+        case ast.Attribute(value=holder, attr="step" | "step_update" as how):
             made = ast.unparse(script.single(holder, call.scope) or holder)
-            usual = call.scope.named == "lr_scheduler_step" and not call.node.args and not call.node.keywords
+            given = len(call.node.args) + len(call.node.keywords)  # more than one are those of a scheduler of noise
+            usual = given > 1 or (call.scope.named == "lr_scheduler_step" and not given and how == "step")
             return not usual and re.search(r"(?i)sched", f"{made} {ast.unparse(holder)}") is not None
     return False
 
