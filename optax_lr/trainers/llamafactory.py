@@ -85,7 +85,9 @@ class LlamaFactory(Transformers):
             return f"the script {script} and {key_list(marks, 'option')}" if ours else None
         if not keys & (SETTING_NAMES | MARKS) or any(str(key).startswith("train.") for key in keys):
             return None
-        sure = marks - _WEAK or len(marks) > 1 or (marks and keys <= keys_of("llamafactory") | FIELDS)
+        others = {str(key) for key in keys - self.known()}
+        strange = "stage" not in marks and any(map(concerns_curve, others))
+        sure = marks - _WEAK or (marks and not others) or (len(marks) > 1 and not strange)
         return key_list(marks) if sure else None
 
     def config_file(self, source: Source) -> str | None:

@@ -113,6 +113,7 @@ REFUSED = [
     ({"training": {"learning_rate": 1e-4, "max_steps": 9}, "scheduler": {"name": "cosine"}}, "scheduler next to the section training shows that a program of its own reads this file; if training has its settings, read them with --trainer hf"),
     (HF | {"epochs": 3}, "epochs is not a key of TrainingArguments"),
     (HF | {"dataset_name": "d", "use_peft": True, "batch_size": 8}, "batch_size is not a key of TRL"),
+    ({"lr": 0.3, "dataset_dir": "d", "val_size": 0.1, "warmup_steps": 9}, "knows the use of lr 0.3, warmup_steps 9; read that, or write"),
     (HF | {"stage": "sft", "template": "t", "total_steps": 8}, "total_steps is not a key of LLaMA-Factory"),
     (["swift", "sft", "--model", "m", "--dataset", "d", "--epochs", "3"], "--epochs is not an option of ms-swift"),
     (["llamafactory-cli", "train", "sft.yaml", "--learning_rate", "1e-5"], "LLaMA-Factory takes key=value and not --learning_rate"),
