@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import re
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 
 from optax_lr.configs.private import UNUSABLE, Disguise, words_of
@@ -36,6 +37,7 @@ _CONFIG_OPTIONS = (
 )
 _FORMS: dict[str, Form] = {".json": "json", ".toml": "toml"}
 _OF_DEEPSPEED = re.compile(r"(?i)(?:^|[/_-])(?:ds|deepspeed|zero\d?)[\w.-]*\.json$")  # usual names of its files
+_OF_OPTIONS = re.compile(r"@[\w./~-]+\.(?:args|cfg|conf|config|flags|ini|opts|options|txt)")
 _LIKE_A_CONFIG = re.compile(r"(?i)config|cfg|yaml|recipe")  # a variable whose value the script does not say
 
 
@@ -48,6 +50,7 @@ def recognised(source: Source, asked: str | None = None) -> tuple[Source, Recogn
     source = with_launcher(source)
     if source.form != "command":
         return source, recognise(source, asked)
+    _check_option_files(source)
     try:
         found = recognise(source, asked)
     except ConfigError:
@@ -74,6 +77,17 @@ def recognised(source: Source, asked: str | None = None) -> tuple[Source, Recogn
         return source, found
     merged = _merged(source, name, trainer)
     return merged, found if asked is None else recognise(merged, asked)  # whose settings may be in a section
+
+
+def _check_option_files(source: Source) -> None:
+    """Refuse a command that takes more options from a file, as `python train.py @args.txt`."""
+    program = source.command
+    values = [value if isinstance(value, list) else [value] for value in program.options.values()]
+    for word in chain(program.positional, *values):
+        if isinstance(word, str) and _OF_OPTIONS.fullmatch(word):
+            raise source.error(
+                f"the command in line {program.line} takes options from {word[1:]}, which is not read; write them into the command"
+            )
 
 
 def named_file(source: Source) -> str | None:

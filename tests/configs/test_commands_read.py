@@ -73,6 +73,8 @@ def test_lines_and_dialect_of_a_command(tmp_path):
         ("python t.py --learning_rate $1 --num_train_epochs 3 --epochs 3 --lr_scheduler cosine", "give it with --set learning_rate=VALUE; --epochs, --lr_scheduler are not options of TrainingArguments but of t.py; give what it means by them: --set epochs=null --set lr_scheduler=null --set num_train_epochs=VALUE --set lr_scheduler_type=VALUE"),
         ("for lr in $(seq 3); do\npython t.py --learning_rate $lr\ndone", "does not say what --learning_rate $lr in the command of line 2 is"),
         ("python t.py --learning_rate $1 --warmup_steps $(wc -l < x)", "--learning_rate $1, --warmup_steps $(wc -l < x)"),
+        ("swift sft @a.txt --learning_rate 1", "the command in line 1 takes options from a.txt, which is not read; write them into the command"),
+        ("python t.py --learning_rate 1 --bf16 @b/c.args", "the command in line 1 takes options from b/c.args"),
         ('LR=$(python -c "print(1)")\npython t.py --learning_rate "$LR"', '--learning_rate $(python -c "print(1)")'),
         ("if [ $A ]; then\nLR=1\nelse\nLR=2\nfi\npython t.py --learning_rate $LR", "--learning_rate $LR"),
         ("python eval.py --per_device_eval_batch_size 4", "no command of this script gives an option of a schedule"),

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.marks import readable
 from optax_lr.sources.shell.builtins import follow_builtin
 from optax_lr.sources.shell.control import call
 from optax_lr.sources.shell.folders import below, folder_of, place, without_own
@@ -14,9 +15,9 @@ from optax_lr.sources.shell.nested import follow, script_of
 from optax_lr.sources.shell.placeholders import notes_on
 from optax_lr.sources.shell.shell import Command, Ran, Shell
 from optax_lr.sources.shell.syntax import REDIRECTIONS, Node, line_of, raw
-from optax_lr.sources.shell.tools import follow_tool
+from optax_lr.sources.shell.tools import TOOLS, follow_tool
 
-_CONFIG = re.compile(r"\.(?:ya?ml|json|toml)$")
+_CONFIG = re.compile(r"\.(?:ya?ml|json|toml|py)$")
 _OWN_ARGUMENTS = (b"$@", b'"$@"', b"$*", b'"$*"')
 
 
@@ -48,13 +49,13 @@ def command(shell: Shell, node: Node, behind: Sequence[Node] = (), document: str
         call(shell, head, words[1:], assigned)
     elif shell.depth < DEEPEST and (script := script_of(shell, made)) is not None:
         follow(shell, made, script)
-    elif follow_builtin(shell, made) or follow_tool(shell, made):
-        pass
     elif head.startswith("--") and shell.ran:
         options = tuple(word.partition("=")[0] for word in words if word.startswith("--"))
         shell.ran[-1] = shell.ran[-1]._replace(cut=shell.ran[-1].cut + options)
-    else:
-        _program(shell, made)
+    elif not follow_builtin(shell, made):
+        if head not in TOOLS:
+            _program(shell, made)
+        follow_tool(shell, made)
     if head == "exec" and words[1:] and not words[1].startswith("{"):
         shell.state.ended = "exit"
 
@@ -63,12 +64,11 @@ def _program(shell: Shell, command: Command) -> None:
     """Keep a command that is a program, with what a reader must know."""
     state = shell.state
     words = command.words if state.folder else list(map(without_own, command.words))
-    state.output.append(None)
     notes = [*shell.notes, *shell.note_on_defaults()]
     for name in sorted({word.rpartition("=")[2] for word in words if _CONFIG.search(word)}):
         written = state.files.get(place(state.folder, name))
         if written is not None and written.text is None:
-            notes.append(f"{written.by} may change {name} before the command reads it")
+            notes.append(f"{written.by} may change {readable(name)} before the command reads it")
     if state.values("@") is None and any(child.text in _OWN_ARGUMENTS for child in command.node.named_children):
         notes.append("the script's own arguments ($@) are taken as none")
     notes += notes_on(words, shell.placeholders)

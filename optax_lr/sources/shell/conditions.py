@@ -18,13 +18,25 @@ _NUMBERS: Mapping[str, Callable[[int, int], bool]] = {
     "-gt": operator.gt,
     "-ge": operator.ge,
 }
+# A test whether a variable is empty, or no program.
+_OF_VARIABLE = re.compile(r'\[{1,2}\s+(-z|!\s+-x)\s+"?\$\{?(\w+)\}?"?\s+\]{1,2}')
 
 
 def decided(words: Words, node: Node, condition: Node | None) -> bool | None:
-    """Whether a condition in `node` holds, also where it gives a variable that is not set its default."""
-    empty = re.fullmatch(r'\[{1,2}\s+-z\s+"?\$\{?(\w+)\}?"?\s+\]{1,2}', raw(condition))
-    if empty and words.state.values(empty[1]) is None and not may_end(node):
-        return re.search(rf"\b{empty[1]}=", raw(node)) is not None or None
+    """Whether a condition in `node` holds, also where it gives a variable a default or another program.
+
+    A variable that is not set gets its default, and one that names a program keeps that, with a note.
+    """
+    tested = _OF_VARIABLE.fullmatch(raw(condition))
+    if tested is None or may_end(node):
+        return holds(condition, words.text)
+    test, name = tested.groups()
+    value, is_set_here = words.state.values(name), re.search(rf"\b{name}=", raw(node)) is not None
+    if test == "-z" and value is None:
+        return is_set_here or None
+    if test != "-z" and is_set_here and value and is_known(value):
+        words.notes[f"${name} is {' '.join(value)} unless there is no such program"] = None
+        return False
     return holds(condition, words.text)
 
 

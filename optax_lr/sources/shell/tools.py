@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.shell.folders import OWN, absolute, place
@@ -12,40 +14,51 @@ from optax_lr.sources.shell.state import Written
 from optax_lr.sources.shell.syntax import CONTROLS, unescaped
 from optax_lr.text import words
 
-_TOOLS = words(
+# Those that never train.
+TOOLS = words(
     "echo expr pwd dirname basename realpath readlink cat tr wc grep awk sed yq perl envsubst cp mv tee mkdir"
 )
+_CONFIG = re.compile(r"[^\s'\"(),=]+\.(?:ya?ml|json|toml)")
+_IN_PLACE = re.compile(r"-\w*i(?:\W.*)?|--in-?place(?:=.*)?")  # of sed, perl and yq
+_WRITES = re.compile(r"dump|write|save|['\"][wax]b?\+?['\"]")  # in Python
+_OUTPUT = re.compile(r"-o|--(?:out|save|write|dest)[\w-]*")
 
 
-def follow_tool(shell: Shell, command: Command) -> bool:
-    """Follow a command; False for every other program."""
-    if command.words[0] not in _TOOLS:
-        return False
-    _change_files(shell, command)
+def follow_tool(shell: Shell, command: Command) -> None:
+    """Follow the output of a program, and the files that it changes."""
     text = _computed(shell, command)
     if text is None and command.document is not None and is_known(command.document):
         text = _filtered(command.words, command.document)
     shell.state.output.append(text)
-    return True
+    _change_files(shell, command)
 
 
 def _change_files(shell: Shell, command: Command) -> None:
     state, by = shell.state, f"{command.words[0]} in line {command.line}"
+    changed: Sequence[str] = ()
     match command.words:
-        case ["sed" | "yq" | "perl", *rest] if any(
-            re.fullmatch(r"-\w*i(?:\W.*)?|--in-?place(?:=.*)?", word) for word in rest
-        ):
-            state.change([place(state.folder, word) for word in rest], by)
+        case ["sed" | "yq" | "perl", *rest] if any(map(_IN_PLACE.fullmatch, rest)):
+            changed = rest
         case ["cp" | "mv" as head, *_, source, target]:
-            path = place(state.folder, source)
-            text = state.files.get(path, Written(None, "")).text
-            inside = place(state.folder, posixpath.join(target, posixpath.basename(source)))
-            state.change([path] if head == "mv" else [], by)
-            state.write(inside, text if target.endswith("/") else None, by)
-            state.write(place(state.folder, target), text, by)
-        case ["tee", *names]:
+            text = state.files.get(place(state.folder, source), Written(None, "")).text
+            inside = posixpath.join(target, posixpath.basename(source))
+            is_folder = target.endswith("/")
+            state.write(place(state.folder, inside if is_folder else target), text, by)
+            changed = [*([source] if head == "mv" else []), *([] if is_folder else [inside])]
+        case ["tee" | "sponge", *names]:
             for name in names:
                 state.write(place(state.folder, name), None if "-a" in names else command.document, by)
+        case [head, *rest] if re.fullmatch(r"(?:.*/)?python[\d.]*", head):
+            code = next((text for word, text in pairwise(rest) if word == "-c"), command.document or "")
+            changed = [*rest, *_CONFIG.findall(code)] if _WRITES.search(code) else ()
+    options = [
+        (word.partition("=")[0], word.partition("=")[2] or value) for word, value in pairwise([*command.words, ""])
+    ]
+    changed = [
+        *changed,
+        *(value for option, value in options if _OUTPUT.fullmatch(option) and _CONFIG.fullmatch(value)),
+    ]
+    state.change([place(state.folder, name) for name in changed], by)
 
 
 def _computed(shell: Shell, command: Command) -> str | None:
