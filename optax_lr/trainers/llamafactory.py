@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,8 @@ _V1 = words(
 _V1_WEAK = words(
     "peft_config quant_config train_dataset optim_config lr_scheduler_config"
 )  # each alone may be of any program
+_STAGES = ("pt", "sft", "rm", "ppo", "dpo", "kto")
+_CUTS = ("max_samples", "val_size")
 _OLD = words(
     "max_seq_length max_source_length max_target_length finetuning_args lora_modules quantization "
     "ray_run_name resources_per_worker placement_strategy"
@@ -125,43 +127,25 @@ class LlamaFactory(Transformers):
             trainer=LlamaFactoryPPO.name if values.get("stage") == "ppo" else self.name,
             num_datasets=_number_of_datasets(values),
         )
-        settings, notes = found.settings, [*found.notes]
-        if settings.num_datasets > 1 and values.get("mix_strategy") not in (None, "concat"):
-            notes.append(f"mix_strategy {values['mix_strategy']}: the number of examples must be that after the mixing")
-        cut = [key for key in ("max_samples", "val_size") if values.get(key)]
-        if values.get("tokenized_path") is not None and cut:
-            notes.append(
-                f"tokenized_path: where it exists, its rows are taken whole, and {' and '.join(cut)} without effect"
-            )
-        for name in ("galore", "apollo"):
-            if values.get(f"use_{name}") in YES and values.get(f"{name}_layerwise") in YES:
-                what = (
-                    "from transformers 5.1 on each parameter keeps its rate at the peak, and this plan is not what runs"
-                )
-                notes.append(f"{name}_layerwise: {what}")
-        stage = values.get("stage")
-        if stage is not None and stage not in _STAGES:
-            notes.append(f"stage {stage} is of a fork of LLaMA-Factory, which may have a trainer of its own for it")
-        if (parallel := values.get("sequence_parallel_size")) not in (None, 1, "1"):
-            notes.append(
-                f"sequence_parallel_size: of a fork of LLaMA-Factory, which may make {parallel} times as many steps"
-            )
-        packs = _packs(values)
-        if packs is not None:
+        settings, notes = found.settings, [*found.notes, *_notes(values, found.settings)]
+        if (packs := _packs(values)) is not None:
             # Which the texts, and not the packed rows, are counted by: `llamafactory.data.loader`.
-            cut = [key for key in ("max_samples", "val_size") if getattr(settings, key)]
+            cut = [key for key in _CUTS if getattr(settings, key)]
             settings = dataclasses.replace(settings, max_samples=None, val_size=0.0)
             if packs != "packing":
                 notes.append(f"{packs} packs the texts; the number of examples is that of the packed rows")
             if cut:
                 notes.append(f"{' and '.join(cut)}: of the texts, before they are packed; give the packed rows")
-        workers = values.get("ray_num_workers")
         processes = None
-        if workers is not None:
+        if (workers := values.get("ray_num_workers")) is not None:
             count = whole_setting(f"{source.name}: ray_num_workers", workers, rules)
             processes = Processes(count if count > 0 else None, "ray_num_workers of the file")
         found = found._replace(settings=settings, notes=tuple(notes), processes=processes)
-        return on_megatron(source, values, rules, found)
+        found = on_megatron(source, values, rules, found)
+        if never := [key for key in found.unknown if key not in self.former()]:
+            note = f"{', '.join(never[:3])}: not of LLaMA-Factory but of a fork or another program, which may train otherwise"
+            found = found._replace(notes=(*found.notes, note))
+        return found
 
     def filled_keywords(self, settings: Settings, max_steps: Real, warmup_steps: Real) -> dict[str, object]:
         """The lengths of `warmup_stable_decay` that the config does not give.
@@ -184,9 +168,6 @@ class LlamaFactory(Transformers):
         return keys
 
 
-_STAGES = ("pt", "sft", "rm", "ppo", "dpo", "kto")
-
-
 class LlamaFactoryPPO(LlamaFactory):
     """LLaMA-Factory's stage ppo, which counts steps of its own and hands no keywords to the scheduler."""
 
@@ -204,12 +185,9 @@ class LlamaFactoryPPO(LlamaFactory):
 
     def steps_of_epochs(self, settings: Settings, per_epoch: int, data: Data | None) -> int:
         """Optimizer steps of all epochs, which must be a whole number."""
-        steps = settings.num_train_epochs * per_epoch
+        steps, epochs = settings.num_train_epochs * per_epoch, settings.num_train_epochs
         if steps != int(steps):
-            raise settings.error(
-                f"{settings.num_train_epochs} epochs of {per_epoch} steps are not a whole number for PPO; "
-                "give max_steps"
-            )
+            raise settings.error(f"{epochs} epochs of {per_epoch} steps are not a whole number for PPO; give max_steps")
         return int(steps)
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
@@ -255,16 +233,11 @@ class LlamaFactoryUI(LlamaFactory):
     def read(self, source: Source, found: Recognised) -> Reading:
         """The form, with what it shows before anybody touches it."""
         values = source.values
-        form = _FORM | {
-            key.removeprefix("train."): value
-            for key, value in values.items()
-            if key.startswith("train.") and value not in (None, "")
-        }
+        shown = {key.removeprefix("train."): value for key, value in values.items() if key.startswith("train.")}
+        form = _FORM | {key: value for key, value in shown.items() if value not in (None, "")}
         extra = form.get("extra_args") or "{}"
         try:
-            arguments = json.loads(extra) if isinstance(extra, str) else dict(extra)
-            if not isinstance(arguments, dict):
-                raise TypeError
+            arguments = dict(json.loads(extra) if isinstance(extra, str) else extra)
         except (ValueError, TypeError, RecursionError):
             raise source.error(f"train.extra_args must be a JSON mapping, not {extra!r}") from None
         made = {key: form[key] for key in SETTING_NAMES & form.keys()}
@@ -272,8 +245,7 @@ class LlamaFactoryUI(LlamaFactory):
         made["packing"] = form.get("packing") or form.get("neat_packing")
         if form["training_stage"] == "PPO":
             made |= {"stage": "ppo", "val_size": None}
-        if form.get("dataset"):
-            made["dataset"] = form["dataset"]
+        made["dataset"] = form.get("dataset") or None
         read = self.read_values(source, made | arguments, rules=ARGPARSE)
         other = [key for key in values if key in SETTING_NAMES or ("." not in key and concerns_curve(key))]
         stray = tuple((key, "the web UI reads keys that begin with train.") for key in sorted(other))
@@ -306,23 +278,37 @@ class LlamaFactoryV1(Trainer):
         return key_list(marks) if ours else None
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        values, name = source.values, source.name
+        values = source.values
         if values.get("lr_scheduler_config") is not None:
-            raise source.error(
-                "lr_scheduler_config names a plugin, and LLaMA-Factory's v1 trainer has none of them; "
-                "without it the rate is constant"
-            )
+            has = "names a plugin, and LLaMA-Factory's v1 trainer has none of them; without it the rate is constant"
+            raise source.error(f"lr_scheduler_config {has}")
         for key in ("lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio"):
             if values.get(key) is not None:
                 raise source.error(f"{key} is not a key of LLaMA-Factory's v1 trainer, which would refuse it")
-        names = ("learning_rate", "max_steps", "num_train_epochs")
-        taken = {key: values[key] for key in names if key in values}
+        taken = {key: values.get(key) for key in ("learning_rate", "max_steps", "num_train_epochs")}
         taken["per_device_train_batch_size"] = values.get("micro_batch_size")
-        settings = Settings.of(name, taken, trainer=self.name, lr_scheduler_type="constant")
+        settings = Settings.of(source.name, taken, trainer=self.name, lr_scheduler_type="constant")
         return Reading(settings, notes=("the v1 trainer has no scheduler: the rate is constant, without a warmup",))
 
     def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         return Constant(rate)
+
+
+def _notes(values: Mapping[str, object], settings: Settings) -> Iterator[str]:
+    """What the examples must be, and what is of a fork."""
+    if settings.num_datasets > 1 and (strategy := values.get("mix_strategy")) not in (None, "concat"):
+        yield f"mix_strategy {strategy}: the number of examples must be that after the mixing"
+    cut = [key for key in _CUTS if values.get(key)]
+    if values.get("tokenized_path") is not None and cut:
+        yield f"tokenized_path: where it exists, its rows are taken whole, and {' and '.join(cut)} without effect"
+    for name in ("galore", "apollo"):
+        if values.get(f"use_{name}") in YES and values.get(f"{name}_layerwise") in YES:
+            what = "from transformers 5.1 on each parameter keeps its rate at the peak, and this plan is not what runs"
+            yield f"{name}_layerwise: {what}"
+    if (stage := values.get("stage")) is not None and stage not in _STAGES:
+        yield f"stage {stage} is of a fork of LLaMA-Factory, which may have a trainer of its own for it"
+    if (parallel := values.get("sequence_parallel_size")) not in (None, 1, "1"):
+        yield f"sequence_parallel_size: of a fork of LLaMA-Factory, which may make {parallel} times as many steps"
 
 
 def _packs(values: Mapping[str, object]) -> str | None:
@@ -336,10 +322,9 @@ def _packs(values: Mapping[str, object]) -> str | None:
 
 
 def _number_of_datasets(values: Mapping[str, object]) -> int:
-    named_sets = values.get("dataset")
-    if isinstance(named_sets, str):
-        return max(1, len([name for name in named_sets.split(",") if name.strip()]))
-    return max(1, len(named_sets)) if isinstance(named_sets, list) else 1
+    named = values.get("dataset")
+    sets = [name for name in named.split(",") if name.strip()] if isinstance(named, str) else named
+    return max(1, len(sets)) if isinstance(sets, list) else 1
 
 
 def _overrides(source: Source, words: tuple[str, ...]) -> dict[str, object]:

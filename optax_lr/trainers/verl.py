@@ -20,8 +20,8 @@ from optax_lr.trainers.settings import ARGPARSE, Settings
 from optax_lr.trainers.verl_optimizers import FSDP, MEGATRON, SFT, Optimizer, idle_defaults, read_optimizer
 
 _ACTOR = "actor_rollout_ref.actor.optim."
-_STEPS, _BATCH, _CAP = "trainer.total_training_steps", "data.train_batch_size", "data.train_max_samples"
-_LENGTH = (_STEPS, _BATCH, _CAP, "data.gen_batch_size", "trainer.total_epochs")
+_STEPS, BATCH, _CAP = "trainer.total_training_steps", "data.train_batch_size", "data.train_max_samples"
+_LENGTH = (_STEPS, BATCH, _CAP, "data.gen_batch_size", "trainer.total_epochs")
 _LENGTHS = ("trainer.total", "data.train_batch", "data.gen_batch", "data.train_max_samples")
 FOLDER = "verl/trainer/config"
 # The recipe DAPO, whose configs change no default of the schedule.
@@ -53,7 +53,7 @@ class Verl(Trainer):
         "learning_rate": f"{_ACTOR}lr",
         "max_steps": _STEPS,
         "num_train_epochs": "trainer.total_epochs",
-        "per_device_train_batch_size": _BATCH,
+        "per_device_train_batch_size": BATCH,
         "max_samples": _CAP,
         "warmup_steps": f"{_ACTOR}lr_warmup_steps",
     }
@@ -108,8 +108,9 @@ class Verl(Trainer):
         standing = standing | {f"{place}{key}": value for key, value in optimizer.defaults.items()}
         keys = Keys(name, given, ARGPARSE, standing)
         kind, warmup, own = read_optimizer(keys, place, optimizer)
+        own["shared"] = self.shared(source, keys)
         cap = keys.whole(_CAP, -1)
-        batch = keys.get("data.gen_batch_size", keys[_BATCH])
+        batch = keys.get("data.gen_batch_size", keys[BATCH])
         taken = {"warmup_steps": warmup, "per_device_train_batch_size": batch, "max_samples": cap if cap > 0 else None}
         if "stop" in own:
             taken["max_steps"] = None
@@ -167,7 +168,7 @@ class Verl(Trainer):
         if "async" in mode or apart:
             what = apart[0] if apart else f"trainer.v1.trainer_mode {mode}"
             raise source.error(f"{what} is of an asynchronous run, which is not read; {WRITE}")
-        return config, MEGATRON if megatron else FSDP, {f"{_ACTOR}lr": 1e-6, _BATCH: 1024, "trainer.total_epochs": 30}
+        return config, MEGATRON if megatron else FSDP, {f"{_ACTOR}lr": 1e-6, BATCH: 1024, "trainer.total_epochs": 30}
 
     def remarks(self, keys: Keys, settings: Settings, optimizer: Optimizer) -> Iterator[str]:
         """What the plan leaves out, and what the versions of verl do not share."""
@@ -181,11 +182,11 @@ class Verl(Trainer):
         mini = keys.whole("actor_rollout_ref.actor.ppo_mini_batch_size", 256)
         dynamic = str(keys.get("actor_rollout_ref.actor.use_dynamic_bsz")).lower() == "true"
         if settings.per_device_train_batch_size < mini and not dynamic:
-            yield f"{_BATCH} {keys[_BATCH]} is below ppo_mini_batch_size {mini}, which verl refuses since 2025-03"
+            yield f"{BATCH} {keys[BATCH]} is below ppo_mini_batch_size {mini}, which verl refuses since 2025-03"
         if str(keys.get("algorithm.filter_groups.enable")).lower() == "true":
             yield "algorithm.filter_groups: prompts are used up faster, and the run may end before the schedule does"
-        if keys.get("data.gen_batch_size", keys[_BATCH]) != keys[_BATCH]:
-            yield f"from 0.9 on, verl counts the steps of an epoch by {_BATCH}, and not by data.gen_batch_size"
+        if keys.get("data.gen_batch_size", keys[BATCH]) != keys[BATCH]:
+            yield f"from 0.9 on, verl counts the steps of an epoch by {BATCH}, and not by data.gen_batch_size"
         if keys.get("algorithm.adv_estimator", "gae") == "gae":
             stated = sorted(key for key in keys.given if key.startswith("critic.optim."))
             critic = stated[0] if stated else "critic.optim.lr 1e-05, verl's default"
@@ -196,6 +197,10 @@ class Verl(Trainer):
     def processes(self, source: Source, keys: Keys) -> Processes | None:
         """The processes of the config, on which no step depends."""
         return by_nodes(keys, 8)
+
+    def shared(self, source: Source, keys: Keys) -> int:
+        """How many processes take the same examples; 0 where the batches do not depend on the processes."""
+        return 0
 
     def _refuse(self, source: Source, given: Mapping[str, object], optimizer: Optimizer) -> None:
         """Raise for keys that are not read and may change the curve, and for values that the script does not say."""
@@ -223,8 +228,8 @@ class Verl(Trainer):
 
     def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
         """The settings with the steps after which the epochs are over, if they are known."""
-        examples = 0 if data is None else self.training_examples(settings, data.examples)
-        return settings.also(ends=int(settings.num_train_epochs) * (examples // settings.per_device_train_batch_size))
+        steps = 0 if data is None else self.steps_per_epoch(settings, data, self.newest) or 0
+        return settings.also(ends=int(settings.num_train_epochs) * steps)
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         ends, stop = settings.own["ends"], settings.own.get("stop", 0)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Iterator, Mapping
 
 from optax_lr.sources.errors import WRITE
 from optax_lr.sources.source import Processes, Source
+from optax_lr.trainers.base import Data, whole_batches
 from optax_lr.trainers.hydra import base_of, extends, named_config
 from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.settings import Settings
-from optax_lr.trainers.verl import FOLDER, Verl, by_nodes
+from optax_lr.trainers.verl import BATCH, FOLDER, Verl, by_nodes
 from optax_lr.trainers.verl_optimizers import FSDP, MEGATRON, SFT, Optimizer
 
+# The processes that have the same examples, by the keys of the older and of the newer trainer.
+_SHARED = (
+    "ulysses_sequence_parallel_size",
+    *(f"engine.{kind}_parallel_size" for kind in ("ulysses_sequence", "tensor_model", "pipeline_model", "context")),
+)
 _OPTIMIZERS = {"fsdp": FSDP, "megatron": MEGATRON}
 
 
@@ -67,6 +75,45 @@ class VerlSFT(Verl):
         """Nothing: all of its versions have one schedule."""
         yield from ()
 
+    def shared(self, source: Source, keys: Keys) -> int:
+        """Those of one sequence or model; the trainer of Ray loads the batches in one process."""
+        return 0 if "_ray" in source.program_name else math.prod(keys.whole(key, 1, least=1) for key in _SHARED)
+
+    def counted(self, settings: Settings, data: Data | None, processes: int) -> Settings:
+        """As in PPO; a batch that the processes do not divide is refused where verl does."""
+        batch, ranks = settings.per_device_train_batch_size, _ranks(settings, processes)
+        if batch < ranks or (batch % ranks and settings.own["form"] == SFT.kind):
+            what = (
+                f"{BATCH} {batch} is not a multiple of {ranks} processes with examples of their own, which verl refuses"
+            )
+            raise settings.error(f"{what}; change it, or give the number of all processes with --world-size")
+        return super().counted(settings.also(ranks=ranks), data, processes)
+
+    def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
+        """Each process takes its part of the examples and of the batch, both rounded down."""
+        ranks, batch = settings.own["ranks"], settings.per_device_train_batch_size
+        examples = self.training_examples(settings, data.examples)
+        if batch % ranks == 0:
+            return whole_batches(settings, examples)
+        return whole_batches(
+            dataclasses.replace(settings, per_device_train_batch_size=batch // ranks), examples // ranks
+        )
+
+    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
+        batch, ranks = settings.per_device_train_batch_size, settings.own["ranks"]
+        notes = super().notes(settings, max_steps, version)
+        if batch % ranks == 0:
+            return notes
+        return (
+            *notes,
+            f"{BATCH} {batch}: each of {ranks} processes takes {batch // ranks} examples, and the rest is left out",
+        )
+
     def processes(self, source: Source, keys: Keys) -> Processes | None:
         """Those of torchrun, except with Ray."""
         return by_nodes(keys, 1) if "_ray" in source.program_name else None
+
+
+def _ranks(settings: Settings, processes: int) -> int:
+    """The processes with examples of their own."""
+    return max(1, processes // settings.own["shared"]) if settings.own["shared"] else 1

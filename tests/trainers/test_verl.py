@@ -249,3 +249,23 @@ def test_programs_of_verl_that_do_not_train_are_skipped(tmp_path):
     (config,) = olr.read_configs(path)
     assert (config.trainer, config.processes.count) == ("verl-sft", 2)
     assert repr(config.plan(num_examples=256).schedule) == repr(olr.Constant(1e-3))
+
+
+def test_a_batch_of_verls_sft_that_the_processes_do_not_divide():
+    """The older trainer asserts that they do; the newer one rounds the examples and the batch of each process down."""
+    older = olr.read_config([*SFT, "data.train_batch_size=10"])
+    with pytest.raises(olr.ConfigError, match=r"data\.train_batch_size 10 is not a multiple of 4 processes"):
+        older.plan(num_examples=100)
+    with pytest.raises(olr.ConfigError, match="is not a multiple of 3 processes"):
+        older.plan(world_size=3, max_steps=5)
+    assert older.plan(num_examples=100, world_size=5).steps_per_epoch == 10
+    shared = olr.read_config([*SFT, "data.train_batch_size=10", "ulysses_sequence_parallel_size=2"])
+    assert shared.plan(num_examples=100).steps_per_epoch == 10
+    newer = olr.read_config(["torchrun", "-m", "verl.trainer.sft_trainer", "data.train_batch_size=10"])
+    plan = newer.plan(num_examples=101, world_size=4)
+    assert plan.steps_per_epoch == 12  # 25 examples of each process in batches of 2
+    assert plan.notes == ("data.train_batch_size 10: each of 4 processes takes 2 examples, and the rest is left out",)
+    with pytest.raises(olr.ConfigError, match="10 is not a multiple of 16 processes"):
+        newer.plan(num_examples=101, world_size=16)
+    ray = olr.read_config(["python", "-m", "verl.trainer.sft_trainer_ray", "trainer.n_gpus_per_node=4"])
+    assert ray.plan(num_examples=1280).steps_per_epoch == 5
