@@ -96,6 +96,10 @@ class Axolotl(Transformers):
         _refuse_keys(keys, restarts)
         taken: dict[str, object] = {"streaming": True} if keys.get("pretraining_dataset") else {}
         if "warmup_steps" in keys:  # also one of 0
+            if isinstance(share := keys["warmup_steps"], float) and 0 < share < 1:
+                raise keys.error(
+                    f"warmup_steps must be a whole number, not {share}; a share of the steps is warmup_ratio: {share}"
+                )
             taken |= {"warmup_steps": keys.whole("warmup_steps"), "warmup_ratio": None}
         scheduler_block, notes = block.scheduler_of(source, keys.get("deepspeed"))
         own = _own(keys, restarts)

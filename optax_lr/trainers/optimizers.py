@@ -18,7 +18,7 @@ class Optimizers(Trainer):
     name = "optimizer"
     title = "optimizer"
     calls = "|".join(re.escape(name) for name in sorted(OPTIMIZERS))
-    no_length = "the rate is constant, and the length of the run is not in this file; give --max-steps"
+    no_length = "the rate is constant, and the loop of the run is not read; give its length with --max-steps"
 
     def read(self, source: Source, found: Recognised) -> Reading:
         values = {"learning_rate": source.given["learning_rate"], "max_steps": source.given.get("max_steps")}

@@ -113,6 +113,7 @@ def test_axolotl_restarts_and_quadratic_warmup(values, rates):
     ("text", "message"),
     [
         ("micro_batch_size: 2\nnum_epochs: 1\nlr_scheduler: linear", "axolotl needs learning_rate"),
+        (AXOLOTL + "warmup_steps: 0.1", "not 0.1; a share of the steps is warmup_ratio: 0.1"),
         (AXOLOTL + "warmup_steps: 5\nwarmup_ratio: 0.1", "axolotl refuses warmup_steps with warmup_ratio; keep one"),
         (AXOLOTL + "rl: simpo\nwarmup_ratio: 0.1", "axolotl refuses warmup_ratio with rl: simpo; write warmup_steps"),
         (AXOLOTL + "val_set_size: 0.1\ntest_datasets: [{path: a}]", "axolotl refuses val_set_size with test_datasets"),

@@ -22,6 +22,8 @@ train(model, optimizer)
 """
 READ = LOOP.replace('        rates.append(optimizer.param_groups[0]["lr"])\n', "")
 
+NOTHING = "nothing in this script changes the rate of torch.optim.AdamW in line 13"
+
 
 def read(tmp_path, text):
     path = tmp_path / "train.py"
@@ -35,9 +37,13 @@ def test_the_rate_is_that_of_the_running_script(tmp_path):
     (config,) = read(tmp_path, READ)
     plan = config.plan(max_steps=3)
     assert [float(plan.schedule(step)) for step in range(3)] == pytest.approx(run["rates"], rel=1e-7)
-    assert config.notes == ("nothing in this script changes the rate of torch.optim.AdamW in line 13",)
+    assert config.notes == (NOTHING, "the length is that of the loop around line 9: range(3)")
+    assert config.plan().max_steps == 3
+    (config,) = read(tmp_path, READ.replace("range(3)", "data"))
+    assert config.notes == (NOTHING,)
     with pytest.raises(
-        olr.ConfigError, match="the rate is constant, and the length of the run is not in this file; give --max-steps"
+        olr.ConfigError,
+        match="the rate is constant, and the loop of the run is not read; give its length with --max-steps",
     ):
         config.plan()
 
@@ -110,8 +116,8 @@ def test_what_is_not_read_and_may_change_the_rate_is_named(tmp_path, text, note)
     ],
 )
 def test_usual_libraries_and_own_code_leave_the_rate_alone(tmp_path, more):
-    (config,) = read(tmp_path, READ + more)
-    assert config.notes == ("nothing in this script changes the rate of torch.optim.AdamW in line 13",)
+    (config,) = read(tmp_path, READ.replace("range(3)", "data") + more)
+    assert config.notes == (NOTHING,)
 
 
 @pytest.mark.parametrize(

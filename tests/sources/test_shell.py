@@ -139,7 +139,7 @@ def test_a_value_that_differs_between_branches_is_not_known():
         ("python -c \"print(load('a.yaml'))\"\nrun a.yaml", ["a.yaml"], None),
         ("python t.py --output a.yaml\nrun a.yaml", ["a.yaml"], "python in line 1 may change a.yaml before the command reads it"),
         ("cp b.yaml d\nrun d/b.yaml", ["d/b.yaml"], "cp in line 1 may change d/b.yaml before the command reads it"),
-        ("B=/a/run\nif [[ ! -x \"$B\" ]]; then B=$(which run || true); fi\nrun $B", ["/a/run"], "$B is /a/run unless there is no such program"),
+        ('B=/a/run\nif [[ ! -x "$B" ]]; then B=$(which run || true); fi\nrun $B', ["/a/run"], "$B is /a/run unless there is no such program"),
         ("B=/a/run\nif [ ! -f $B ]; then B=b; fi\nrun $B", ["$B"], None),
         ("echo 'b: 1' >> a.yaml\nrun --c=a.yaml", ["--c=a.yaml"], "line 1 may change a.yaml before the command reads it"),
         ("A=1\nexport $(cat .env | xargs)\nrun $A", ["1"], "line 2 sets variables that are not read"),

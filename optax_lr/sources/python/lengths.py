@@ -36,7 +36,7 @@ def length_of(names: Names, node: ast.expr, scope: Scope, examples: int | None, 
     if examples is None or OTHER_DATA.search(text):
         raise UnknownError
     prepared = names.prepared.get(node.id, node.lineno) if isinstance(node, ast.Name) else node.lineno
-    made, here = _passed(names, node, scope)
+    made, here = passed(names, node, scope)
     if isinstance(made, ast.Call) and names.qualified(made.func).rpartition(".")[2] == "DataLoader":
         alone = (
             f"line {prepared}, by the prepare() of accelerate" if node.lineno > prepared else ""
@@ -48,7 +48,7 @@ def length_of(names: Names, node: ast.expr, scope: Scope, examples: int | None, 
     return Found(examples, f"len({text}) is taken as the number of training examples")
 
 
-def _passed(names: Names, node: ast.expr, scope: Scope) -> tuple[ast.expr | None, Scope]:
+def passed(names: Names, node: ast.expr, scope: Scope) -> tuple[ast.expr | None, Scope]:
     """What an expression is bound to, also where it is an argument of a function with one call, and its scope."""
     if not isinstance(node, ast.Name):
         return node, scope

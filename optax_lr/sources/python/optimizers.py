@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from optax_lr.sources.python.arguments import Arguments
 from optax_lr.sources.python.constructors import OPTIMIZERS
+from optax_lr.sources.python.loops import take_length_of_loop
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.rate_changes import LIGHTNING
 from optax_lr.sources.python.scopes import Call, only_one
@@ -57,4 +58,6 @@ def arguments_of_optimizer(script: Script, call: Call, made: Sequence[Call]) -> 
         notes.append(f"a branch of this script decides which of its {len(made)} optimizers is made")
     elif len(made) > 1:
         notes.append(f"this script makes {len(made)} optimizers, each with a rate of its own")
+    else:
+        notes += take_length_of_loop(found, call)
     return found, notes
