@@ -21,6 +21,8 @@ class Optimizers(Trainer):
     no_length = "the rate is constant, and the loop of the run is not read; give its length with --max-steps"
 
     def read(self, source: Source, found: Recognised) -> Reading:
+        if "learning_rate" not in source.given:
+            raise source.error("the rate of the optimizer is None; give its value with --set learning_rate=VALUE")
         values = {"learning_rate": source.given["learning_rate"], "max_steps": source.given.get("max_steps")}
         return Reading(Settings.of(source.name, values, STRICT, trainer=self.name, lr_scheduler_type="constant"))
 

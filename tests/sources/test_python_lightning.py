@@ -55,6 +55,7 @@ def test_what_is_noted(tmp_path, returned, more, note):
 @pytest.mark.parametrize(
     ("returned", "more", "message"),
     [
+        ("opt", RUN.replace("Net()", "Net(lr=None)"), "the rate of the optimizer is None; give its value with --set learning_rate=VALUE"),
         ("opt, sched", RUN, "returns an optimizer and a scheduler side by side, which Lightning refuses"),
         ("[opt], [{'scheduler': sched, 'interval': self.every}]", RUN, "interval=self.every is not a literal; give its value with --set interval=VALUE"),
         ("[opt], [{'scheduler': sched, 'interval': 'batch'}]", RUN, "interval must be one of step, epoch, not 'batch'"),
@@ -81,6 +82,7 @@ def test_what_is_refused(tmp_path, returned, more, message):
         ("[opt], [sched]", RUN.replace("size=8", "size=n"), {"num_examples": 80}, "the length of the run needs batch_size (n); give --set batch_size=VALUE, or the length of the run (max_steps=..., --max-steps)"),
         ("opt", "L.Trainer(max_epochs=n).fit(Net(), mine)\n", {"num_examples": 80}, "needs max_epochs (n), batch_size (that of a loader that is not read); give --set max_epochs=VALUE and --set batch_size=VALUE"),
         ("opt", "", {"num_examples": 80}, "needs max_epochs (that of a Trainer in another file)"),
+        ("opt", "if cuda:\n    t = L.Trainer(max_epochs=1)\nelse:\n    t = L.Trainer(max_epochs=2)\nt.fit(Net())\n", {"num_examples": 80}, "needs max_epochs (that of one of several Trainers)"),
         ("opt", "L.Trainer(**options).fit(Net())\n", {"num_examples": 80}, "max_epochs (that of options)"),
         ("[opt], [torch.optim.lr_scheduler.OneCycleLR(opt, 0.1, total_steps=3)]", RUN, {"num_examples": 80}, "OneCycleLR has 3 steps, and torch stops the run at the next; this run steps it 4 times"),
         ("[opt], [torch.optim.lr_scheduler.CosineAnnealingLR(opt, self.trainer.max_epochs)]", "L.Trainer(max_epochs=n, limit_train_batches=2).fit(Net())\n", {"max_steps": 80}, "T_max=self.trainer.max_epochs needs max_epochs (n)"),
@@ -176,3 +178,20 @@ def test_a_warmup_that_is_counted_in_epochs_by_mistake_is_an_error(tmp_path):
     path.write_text("import transformers\n" + text.replace("RETURNED", "[opt], [sched]") + RUN)
     (found,) = [finding for finding in olr.lint(path, num_examples=80) if finding.rule.code == "LR131"]
     assert found.remedy == "count the schedule in epochs, or give the dict of the scheduler interval: step"
+
+
+def test_trainers_in_branches_that_agree_on_the_length(tmp_path):
+    more = "if cuda:\n    t = L.Trainer(max_epochs=4, gpus=1)\nelse:\n    t = L.Trainer(max_epochs=4)\n"
+    loop = "for epoch in range(3):\n    sched.step()\n"  # a demonstration of the scheduler alone
+    config = read(
+        tmp_path, more=f"{more}{loop}t.fit(model=Net(), train_dataloaders=torch.utils.data.DataLoader(train, 8))\n"
+    )
+    assert (config.plan(num_examples=16).max_steps, config.processes.count) == (8, 1)
+
+
+def test_a_loader_that_a_function_returns_with_others(tmp_path):
+    more = (
+        "from torch.utils.data import DataLoader\ndef loaders(size):\n    first = DataLoader(train, batch_size=size)\n"
+        "    return first, DataLoader(val, batch_size=1)\ndata, other = loaders(4)\nL.Trainer(max_epochs=3, devices=1).fit(Net(), data, other)\n"
+    )
+    assert read(tmp_path, more=more).plan(num_examples=16).max_steps == 12

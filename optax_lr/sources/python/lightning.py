@@ -15,7 +15,7 @@ from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.overrides import rates_by_hand
 from optax_lr.sources.python.rate_changes import LIGHTNING, may_change
 from optax_lr.sources.python.schedules import take_class, take_function
-from optax_lr.sources.python.scopes import Call, Scope, Tests
+from optax_lr.sources.python.scopes import Binding, Call, Scope, Tests
 from optax_lr.sources.python.syntax import UnknownError, keyword_of
 from optax_lr.sources.source import Processes
 from optax_lr.text import words
@@ -181,13 +181,20 @@ def _call(script: Script, node: ast.expr | None) -> Call | None:
     return next((call for call in script.calls if call.node is node), None)
 
 
+def _bindings(script: Script, node: ast.Name, scope: Scope) -> list[Binding]:
+    """What a name may have where it is used: by branches that may run, and without what comes later in straight code."""
+    bindings, here = script.reaching(node, scope)
+    straight = here is scope and not scope.in_loop(node.lineno)
+    before = [binding for binding in bindings if binding.line <= node.lineno or not straight]
+    return [binding for binding in before if binding.value is not None and script.outcome(binding.tests) is not False]
+
+
 def _made(script: Script, node: ast.expr | None, scope: Scope) -> ast.expr | None:
-    """The expression itself, or the one that its name has in the branches that run."""
+    """The expression itself, or the one that its name has for certain."""
     if not isinstance(node, ast.Name):
         return node
-    bindings, _ = script.reaching(node, scope)
-    kept = [binding for binding in bindings if binding.value is not None and script.outcome(binding.tests) is not False]
-    return kept[0].value if len(kept) == 1 and script.outcome(kept[0].tests) else None
+    bindings = _bindings(script, node, scope)
+    return bindings[0].value if len(bindings) == 1 and script.outcome(bindings[0].tests) else None
 
 
 def _returned(script: Script, body: Sequence[ast.stmt], scope: Scope) -> ast.expr | None:
@@ -220,10 +227,17 @@ def _fits(script: Script) -> list[Call]:
 
 
 def _trainer_of(script: Script, fit: Call) -> Call | None:
-    """The call that makes the Trainer of a `fit`."""
+    """The call that makes the Trainer of a `fit`; the first of several in branches that give the run one length."""
     assert isinstance(fit.node.func, ast.Attribute)
-    made = _call(script, _made(script, fit.node.func.value, fit.scope))
-    return made if made is not None and _is_trainer(made) else None
+    node = fit.node.func.value
+    nodes = [one.value for one in _bindings(script, node, fit.scope)] if isinstance(node, ast.Name) else [node]
+    made = [_call(script, node) for node in nodes]
+    trainers = [call for call in made if call is not None and _is_trainer(call)]
+    stated = {
+        tuple(sorted(ast.unparse(word) for word in call.node.keywords if word.arg in (None, *_OF_TRAINER)))
+        for call in trainers
+    }
+    return trainers[0] if len(stated) == 1 and len(trainers) == len(made) else None
 
 
 def _is_trainer(call: Call) -> bool:
@@ -281,7 +295,8 @@ def arguments_of_run(script: Script, run: Run) -> tuple[Arguments, list[str], Pr
     if trainer is not None:
         _take_trainer(found, trainer)
     else:
-        found.unknown["max_epochs"] = "that of a Trainer in another file"
+        whose = "one of several Trainers" if trainers else "a Trainer in another file"
+        found.unknown["max_epochs"] = f"that of {whose}"
     _take_loader(found, run, mine[0] if mine else None)
     for key in _STATED & found.computed.keys():
         found.unknown[key] = found.computed.pop(key).text
@@ -322,7 +337,7 @@ def _check_methods(script: Script) -> None:
         if any(name.endswith("LightningCLI") for name in (call.name, *map(ast.unparse, bases))):
             what = f"{call.last} in line {line} takes settings of the run from YAML files or its command, which are not read"
             raise ConfigError(f"{what}; write the schedule in Python with the classes of olr")
-        if _steps_scheduler(script, call):
+        if script.class_of(call.scope) and _steps_scheduler(script, call):
             raise ConfigError(f"{ast.unparse(call.node.func)}() in line {line} steps the scheduler, {hand}")
 
 
@@ -425,7 +440,9 @@ def _loader_of_run(script: Script, run: Run, fit: Call | None) -> Call | None:
 def _loader(script: Script, node: ast.expr, scope: Scope, depth: int = 0) -> Call | None:
     """The `DataLoader` that an expression is: a name, a method of a data module, an object of one."""
     made = _made(script, node, scope)
-    call = _call(script, made)
+    if made is None and isinstance(node, ast.Name):
+        made, scope = _part_of_returned(script, node, scope)
+    call = _call(script, made if not isinstance(made, ast.Name) else _made(script, made, scope))
     if call is None or depth > 5:
         return None
     if call.last == "DataLoader":
@@ -438,6 +455,20 @@ def _loader(script: Script, node: ast.expr, scope: Scope, depth: int = 0) -> Cal
         return None if owner is None or owner.name not in script.classes else _loader_of_class(script, owner.name)
     returned = script.returned(call.node)
     return None if returned is None else _loader(script, *returned, depth + 1)
+
+
+def _part_of_returned(script: Script, name: ast.Name, scope: Scope) -> tuple[ast.expr | None, Scope]:
+    """What a function of the script returns for a name in `train, val = loaders()`, and the scope of that."""
+    for statement in ast.walk(script.tree):
+        match statement:
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Call() as call) if (
+                len(script.bound(name.id, scope)[0]) == 1
+            ):
+                names = [part.id if isinstance(part, ast.Name) else "" for part in targets]
+                returned, here = script.returned(call) or (None, scope)
+                if name.id in names and isinstance(returned, ast.Tuple) and len(returned.elts) == len(names):
+                    return returned.elts[names.index(name.id)], here
+    return None, scope
 
 
 def _loader_of_class(script: Script, kind: str) -> Call | None:
