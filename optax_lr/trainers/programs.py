@@ -21,7 +21,7 @@ class KnownScript(NamedTuple):
 
     Fields:
         whose: its repository and name.
-        options: options that only this script has; a command with one starts it.
+        options: options that only this script has.
         defaults: the settings in which its arguments differ from those of transformers.
     """
 
@@ -50,8 +50,7 @@ SCRIPTS = {
 
 def script_of(source: Source) -> KnownScript | None:
     """The script that a command starts, if it is one of these and its own file is not here."""
-    script = SCRIPTS.get(source.program_name.rpartition("/")[2])
-    return script if script is not None and not source.constructor and script.options & source.given.keys() else None
+    return None if source.constructor else SCRIPTS.get(source.program_name.rpartition("/")[2])
 
 
 def target_of(

@@ -77,8 +77,8 @@ PLANS = {
         {"num_examples": 101}, olr.Linear(1e-6, 25), "the steps are those of TRL 0.15 and later",
     ),
     "qlora.py has defaults of its own": (  # class TrainingArguments in artidoro/qlora at 7f4e95a
-        "l.sh", "python qlora.py --dataset oasst1 --source_max_len 16 --double_quant --lr_scheduler_type cosine",
-        {}, olr.Cosine(2e-4, 10_000, 300), "qlora.py is not here, and is read as artidoro/qlora's qlora.py",
+        "l.sh", "python qlora.py --dataset oasst1 --learning_rate 8e-4 --max_steps 100 --per_device_eval_batch_size 8",
+        {}, olr.Constant(8e-4, 3), "qlora.py is not here, and is read as artidoro/qlora's qlora.py",
     ),
     "LLaMA-Factory's pre-training packs": (
         "q.yaml", FACTORY.format("pt"), {"num_examples": 80}, olr.Cosine(1e-5, 20), "that of the packed rows",
