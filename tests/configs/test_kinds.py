@@ -78,7 +78,7 @@ PLANS = {
     ),
     "qlora.py has defaults of its own": (  # class TrainingArguments in artidoro/qlora at 7f4e95a
         "l.sh", "python qlora.py --dataset oasst1 --learning_rate 8e-4 --max_steps 100 --per_device_eval_batch_size 8",
-        {}, olr.Constant(8e-4, 3), "qlora.py is not here, and is read as artidoro/qlora's qlora.py",
+        {}, olr.Constant(8e-4), "qlora.py is not here, and is read as artidoro/qlora's qlora.py",
     ),
     "LLaMA-Factory's pre-training packs": (
         "q.yaml", FACTORY.format("pt"), {"num_examples": 80}, olr.Cosine(1e-5, 20), "that of the packed rows",
