@@ -1,7 +1,7 @@
 """Python scripts, read from their syntax tree; nothing is run. `reader` finds the configs.
 
 Each module builds on those before it: `syntax` has the parts of the tree, `scopes` what is bound to which name, `options` the
-options of the script, `changes` the objects that it changes, `values` the values of expressions, `objects` those of
+options of the script, `flow` where its objects go and what changes them, `values` the values of expressions, `objects` those of
 attributes and arguments, and `imports` those from other files.
 
 `constructors` is the table of known calls, `arguments` reads them, `entries` the dicts that they unpack, and `schedules` those

@@ -121,14 +121,12 @@ def _kept(script: Script, made: ast.DictComp, scope: Scope) -> Callable[[Entry],
 def _of_name(script: Script, node: ast.Name, scope: Scope, depth: int) -> list[Entry] | None:
     """What a name holds: the dict that it is bound to, with what is set or updated later."""
     bindings, here = script.reaching(node, scope)
-    if len([True for binding in bindings if binding.value is not None]) != 1 or script.changes.elsewhere(
-        node.id, scope
-    ):
+    if len([True for binding in bindings if binding.value is not None]) != 1 or script.flow.elsewhere(node.id, scope):
         return None
     events: list[tuple[int, Binding | Call]] = [(binding.line, binding) for binding in bindings]
     events += [
         (call.node.lineno if call.scope is here else node.lineno, call)
-        for call in script.changes.calls(node.id, scope)
+        for call in script.flow.calls(node.id, scope)
         if call.scope is not scope or call.node.lineno < node.lineno or scope.in_loop(node.lineno)
     ]
     made: list[Entry] | None = None

@@ -360,7 +360,7 @@ def _take_trainer(found: Arguments, trainer: Call) -> None:
     for word in keywords:
         whole = [Entry(word.arg, word.value, trainer.scope)] if word.arg is not None else None
         parts = whole or entries(script, word.value, trainer.scope)
-        for key in _OF_TRAINER if parts is None else ():
+        for key in sorted(_OF_TRAINER) if parts is None else ():
             found.without(key)
             found.unknown[key] = f"that of {ast.unparse(word.value)[:40]}"
         for key, value, scope, certain in parts or ():

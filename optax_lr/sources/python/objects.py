@@ -114,7 +114,7 @@ class Script(Values):
             what = f"{owner}.num_processes is left out, as accelerate steps a prepared scheduler once for each process"
             self.notes[what] = None
             return 1
-        if self.changes.sets(owner, name, scope):
+        if self.flow.sets(owner, name, scope):
             raise UnknownError
         if owner in self.classes:
             return self._in_body(owner, name)

@@ -9,9 +9,10 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from optax_lr.sources.python.constructors import SCHEDULES
+from optax_lr.sources.python.flow import Reached
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.scopes import Call
-from optax_lr.sources.python.syntax import keyword_of, places_of
+from optax_lr.sources.python.syntax import keyword_of
 from optax_lr.text import words
 
 LIGHTNING = frozenset({"lightning", "pytorch_lightning"})  # whose Trainer steps the optimizer of the module
@@ -33,20 +34,19 @@ _CALLBACKS = words(  # of Lightning, that leave the rate alone
     "ModelCheckpoint EarlyStopping LearningRateMonitor TQDMProgressBar RichProgressBar ModelSummary RichModelSummary Timer "
     "DeviceStatsMonitor OnExceptionCheckpoint LambdaCallback ThroughputMonitor ProgressBar"
 )
-_MOST_ROUNDS = 5  # to find the names that hold an optimizer
 _MORE = "it may change the rate"
 OF_GROUP = "a group of parameters has a rate of its own in line "
 
 
 def may_change(script: Script, made: Sequence[ast.Call]) -> list[str]:
     """Notes on what may change the rates of the optimizers in `made`: the first of each kind."""
-    where = _Holders(script, made)
+    where = Reached(script.flow, made)
     kinds = (
         _takers(script, where),
         _parents(script, where),
         _callbacks(script),
         _restored(script, where),
-        _partial(script, where),
+        _partial(script, made),
         _of_updates(script),
         _of_chains(script, made),
     )
@@ -78,80 +78,18 @@ def _is_group(node: ast.AST) -> bool:
     return False
 
 
-class _Holders:
-    """The names in a script of what holds an optimizer.
-
-    Fields:
-        names: variables and arguments, in whatever scope.
-        attributes: attributes, of whatever object.
-        makers: functions that return one, and classes that hold one.
-    """
-
-    def __init__(self, script: Script, made: Sequence[ast.Call]) -> None:
-        self._made = {id(node) for node in made}
-        self._script = script
-        self.names: set[str] = set()
-        self.attributes: set[str] = set()
-        self.makers: set[str] = set()
-        parts = {
-            name: [part for scope in scopes[-1:] if scope.function for part in ast.walk(scope.function)]
-            for name, scopes in script.functions.items()
-        }
-        self.inside = {name for name, found in parts.items() if any(id(part) in self._made for part in found)}
-        returned = {
-            name: [part.value for part in found if isinstance(part, ast.Return)] for name, found in parts.items()
-        }
-        bodies = {name: [part for kind in kinds for part in ast.walk(kind)] for name, kinds in script.classes.items()}
-        loops = [node for node in ast.walk(script.tree) if isinstance(node, (ast.For, ast.comprehension))]
-        for _ in range(_MOST_ROUNDS):
-            for scope in script.scopes:
-                self.names |= {name for name in scope.names if any(map(self.holds, scope.values(name)))}
-            for (_, name), bindings in script.attributes.items():
-                self.attributes |= {name} if any(self.holds(binding.value) for binding in bindings) else set()
-            self.makers |= {name for name, values in returned.items() if any(map(self.holds, values))}
-            self.makers |= {name for name, found in bodies.items() if any(id(part) in self._made for part in found)}
-            for loop in loops:
-                self.names |= {loop.target.id} if isinstance(loop.target, ast.Name) and self.holds(loop.iter) else set()
-            for call in script.calls:
-                self._pass(call)
-
-    def _pass(self, call: Call) -> None:
-        """Follow what a call gives a function of the script."""
-        for scope in self._script.called(call):
-            given = call.given(places_of(scope.function))
-            self.names |= {name for name, value in given.items() if self.holds(value)}
-
-    def holds(self, node: ast.AST | None) -> bool:
-        """Whether an expression is an optimizer, or a list, a tuple or a dict with one."""
-        match node:
-            case None | ast.Lambda():
-                return False
-            case ast.Name(id=name):
-                return name in self.names
-            case ast.Attribute(attr=name):
-                return name in self.attributes
-            case ast.Call(func=function):
-                name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-                return id(node) in self._made or name in self.makers
-        return any(map(self.holds, ast.iter_child_nodes(node)))
-
-    def given(self, call: Call) -> bool:
-        """Whether a call takes an optimizer."""
-        return any(map(self.holds, call.every))
-
-
 def _is_elsewhere(script: Script, node: ast.expr) -> bool:
     """Whether a name is imported from a module that is not known."""
     first = ast.unparse(node).partition(".")[0]
     return first in script.imported and script.qualified(node).partition(".")[0] not in KNOWN
 
 
-def _takers(script: Script, where: _Holders) -> Iterator[str]:
+def _takers(script: Script, where: Reached) -> Iterator[str]:
     """Calls of what is not read that take an optimizer."""
     for call in script.calls:
         function = call.node.func
         own = call.last in script.functions or call.last in script.classes
-        if own or not where.given(call):
+        if own or not any(where.holds(part, call.scope) for part in call.every):
             continue
         if any(_is_elsewhere(script, part) for part in call.node.args if isinstance(part, (ast.Name, ast.Attribute))):
             pass  # partial(train_one_epoch, optimizer)
@@ -172,9 +110,9 @@ def _is_known(script: Script, call: Call) -> bool:
     return name.partition(".")[0] in KNOWN and not call.name.startswith("torch.optim.")
 
 
-def _parents(script: Script, where: _Holders) -> Iterator[str]:
+def _parents(script: Script, where: Reached) -> Iterator[str]:
     """Imported classes on which one with an optimizer is based, at any depth."""
-    left, seen = sorted(where.makers & script.classes.keys()), set[str]()
+    left, seen = sorted(where.classes), set[str]()
     while left:
         name = left.pop()
         for kind in script.classes.get(name, ()) if name not in seen else ():
@@ -195,7 +133,7 @@ def _callbacks(script: Script) -> Iterator[str]:
         parts = list(made.elts) if isinstance(made, (ast.List, ast.Tuple)) else [made]
         parts += [
             part
-            for change in (script.changes.calls(given.id, call.scope) if isinstance(given, ast.Name) else ())
+            for change in (script.flow.calls(given.id, call.scope) if isinstance(given, ast.Name) else ())
             for part in change.node.args
         ]
         for part in (script.single(part, call.scope) for part in parts):
@@ -206,21 +144,25 @@ def _callbacks(script: Script) -> Iterator[str]:
                 yield f"{shown} of the Trainer in line {call.node.lineno} is not read; {_MORE}"
 
 
-def _restored(script: Script, where: _Holders) -> Iterator[str]:
+def _restored(script: Script, where: Reached) -> Iterator[str]:
     """States of optimizers that are loaded."""
     for call in script.calls:
         match call.node.func:
             case ast.Attribute(value=holder, attr="load_state_dict" | "load_state" as how) if (
-                where.holds(holder) or how == "load_state"
+                where.holds(holder, call.scope) or how == "load_state"
             ):
                 what = f"{ast.unparse(holder)[:40]}.{how} in line {call.node.lineno}"
                 yield f"{what} takes the rate of the optimizer that was saved, which may be another"
 
 
-def _partial(script: Script, where: _Holders) -> Iterator[str]:
+def _partial(script: Script, made: Sequence[ast.Call]) -> Iterator[str]:
     """Functions that make an optimizer, and that `partial` gives other arguments."""
     for call in script.calls:
-        if call.name == "functools.partial" and call.node.args and ast.unparse(call.node.args[0]) in where.inside:
+        function = ast.unparse(call.node.args[0]) if call.name == "functools.partial" and call.node.args else ""
+        inside = {
+            part for scope in script.functions.get(function, ()) for part in ast.walk(scope.function or call.node)
+        }
+        if inside & set(made):
             what = f"{ast.unparse(call.node)[:60]} in line {call.node.lineno}"
             yield f"{what} makes an optimizer with other arguments, which are not read"
 

@@ -55,18 +55,6 @@ def parts_of(node: ast.expr | None) -> list[ast.expr]:
     return [] if node is None else [node]
 
 
-def elements_of(node: ast.expr) -> list[ast.expr]:
-    """The expressions of the elements of a list, a tuple, a set or a dict; none for any other expression."""
-    match node:
-        case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
-            return elements
-        case ast.Dict(keys=keys, values=values):
-            return [value for key, value in zip(keys, values, strict=True) if key is not None]
-        case ast.ListComp(elt=element) | ast.GeneratorExp(elt=element):
-            return [element]
-    return []
-
-
 def attributes_of(node: ast.AST) -> ast.expr | None:
     """The object all of whose attributes are in `vars(x)` or `x.__dict__`; None for any other expression."""
     match node:
@@ -81,6 +69,14 @@ def attributes_of(node: ast.AST) -> ast.expr | None:
 def keyword_of(call: ast.Call, name: str | None) -> ast.expr | None:
     """What a call passes for a keyword; for None, what it unpacks."""
     return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
+
+
+def last_of(call: ast.Call) -> str:
+    """The name of what is called, without its module or its object; empty for what has no name."""
+    function = call.func
+    return (
+        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+    )
 
 
 def field_default(value: ast.expr) -> ast.expr | None:

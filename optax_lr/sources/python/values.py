@@ -12,8 +12,8 @@ from pathlib import Path
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known
-from optax_lr.sources.python.changes import Changes
 from optax_lr.sources.python.classes import Classes
+from optax_lr.sources.python.flow import Flow
 from optax_lr.sources.python.lengths import length_of
 from optax_lr.sources.python.loaded import LOADERS, Loaded, is_private, loaded, opened
 from optax_lr.sources.python.options import Options
@@ -45,7 +45,7 @@ class Values(Classes):
     Fields:
         notes: the assumptions of the values so far.
         options: the options of the script.
-        changes: the objects that it changes.
+        flow: where its objects go.
         environment: variables of the command that starts the script.
         folder: where files that the script loads are looked for.
         alone: where the last value differs if several processes run the script.
@@ -55,7 +55,7 @@ class Values(Classes):
         super().__init__(path, text)
         try:
             self.options = Options(self, options)
-            self.changes = Changes(self)
+            self.flow = Flow(self)
         except RecursionError:
             raise ConfigError(f"{path}: nested too deeply") from None
         for key, bindings in list(self.attributes.items()):
@@ -217,7 +217,7 @@ class Values(Classes):
 
     def _is_changed(self, name: str, scope: Scope) -> bool:
         """Whether a dict or list is changed in place."""
-        return bool(self.changes.calls(name, scope)) or self.changes.elsewhere(name, scope)
+        return bool(self.flow.calls(name, scope)) or self.flow.elsewhere(name, scope)
 
     def _is_for_several(self, binding: Binding) -> bool:
         """Whether a statement runs only in several processes, under `if world_size != 1`; then it is noted."""

@@ -1,4 +1,4 @@
-"""What may change an object of a Python script after it was bound: under another name, in a function, in a part of it.
+"""Where the objects of a Python script go: the names that they have, and what changes them under these names.
 
 A change has a depth: 1 for an entry of an object, as in `a["x"] = 1`, and 2 for an entry of an entry. Where `b` is bound to
 an expression with `a`, a change of `b` is one of `a`: at the same depth for `b = a`; one deeper for `b = a["x"]` and for
@@ -8,32 +8,41 @@ an expression with `a`, a change of `b` is one of `a`: at the same depth for `b 
 from __future__ import annotations
 
 import ast
-import itertools
 import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from optax_lr.sources.python.scopes import Call, Names, Scope
-from optax_lr.sources.python.syntax import defaults_of, elements_of, parts_of, places_of, returns_of
+from optax_lr.sources.python.syntax import defaults_of, last_of, parts_of, places_of, returns_of
 from optax_lr.text import words
 
 _CHANGING = re.compile(r"(?i)overrid|merge|patch")  # functions that may change a dict or list that they are given
 _METHODS = words("__setitem__ update setdefault pop popitem clear append extend insert remove")
 _LOOPED = words(
     "enumerate zip reversed sorted iter list tuple"
-)  # functions, over whose results a loop has the parts of their arguments
+)  # a loop over their result has the parts of their arguments
 _DEEPEST = 4  # that a change is followed
 _MOST_FORMS = 200  # names that one object may have; those of one with more may be changed
 
-_Name = tuple[Scope, str]  # a name in the scope that binds it; "()" is what a function returns
+# A name in the scope that binds it. Others are "()" for what a function returns, "A()" for objects of a class, ".a" for the
+# attribute of whatever object, and "@1" for what a call makes.
+_Name = tuple[Scope, str]
 
 
 class _Held(NamedTuple):
-    """A name in an expression: of changes of the expression that are deeper than `least`, its object has one deeper by `added`."""
+    """A name in an expression.
+
+    Fields:
+        name: the name.
+        least: changes of the expression that are deeper than this are changes of the object of the name.
+        added: these are deeper by this.
+        attribute: whether the expression has an attribute of that object.
+    """
 
     name: _Name
     least: int = 0
     added: int = 0
+    attribute: bool = False
 
     def of_part(self) -> _Held:
         """The name in an expression of a part: `a["x"]`."""
@@ -44,8 +53,8 @@ class _Held(NamedTuple):
         return self._replace(least=self.least + 1, added=self.added - 1)
 
 
-class Changes:
-    """The objects that a script changes, by the names that they have."""
+class Flow:
+    """The objects of a script, by the names that they have."""
 
     def __init__(self, names: Names) -> None:
         self._names = names
@@ -65,8 +74,13 @@ class Changes:
                     self._bind((scope, name), self._held(binding.value, binding.scope))
                     for held in self._held(binding.entry, binding.scope):
                         self._change(held.name, held.added, roundabout=held.name[0] is not scope)
+        for (_, name), bindings in names.attributes.items():
+            for binding in bindings:
+                self._bind((names.top, f".{name}"), self._held(binding.value, binding.scope))
         for loop, scope in names.loops:
-            looped = loop.iter.args if isinstance(loop.iter, ast.Call) and _is_of_parts(loop.iter) else [loop.iter]
+            looped = (
+                loop.iter.args if isinstance(loop.iter, ast.Call) and last_of(loop.iter) in _LOOPED else [loop.iter]
+            )
             held_by = [held.of_part() for part in looped for held in self._held(part, scope)]
             for target in parts_of(loop.target):
                 if isinstance(target, ast.Name):
@@ -92,23 +106,31 @@ class Changes:
 
     def _held(self, node: ast.expr | None, scope: Scope) -> Iterator[_Held]:
         """The names whose objects, or parts of them, an expression may be or hold."""
+        top = self._names.top
         match node:
             case ast.Name(id=name):
                 yield _Held(self._name(name, scope))
-            case ast.Subscript(value=inner) | ast.Attribute(value=inner):
+            case ast.Attribute(value=inner, attr=name):
+                yield _Held((top, f".{name}"))
+                yield from (held.of_part()._replace(attribute=True) for held in self._held(inner, scope))
+            case ast.Subscript(value=inner) | ast.Starred(value=inner):
                 yield from (held.of_part() for held in self._held(inner, scope))
             case ast.Call(func=ast.Attribute(value=inner, attr="get" | "values" | "items")):
                 yield from (held.of_part() for held in self._held(inner, scope))
-            case ast.Call(func=function):
-                yield from (_Held((made, "()")) for made in self._names.functions.get(ast.unparse(function), ()))
-            case ast.IfExp(body=body, orelse=other):
-                yield from itertools.chain(self._held(body, scope), self._held(other, scope))
-            case ast.BoolOp(values=values):
-                yield from (held for part in values for held in self._held(part, scope))
-            case ast.NamedExpr(value=inner):
-                yield from self._held(inner, scope)
-            case ast.expr():
-                yield from (held.in_list() for part in elements_of(node) for held in self._held(part, scope))
+            case ast.Call():
+                name = last_of(node)
+                yield from (_Held((made, "()")) for made in self._names.functions.get(name, ()))
+                yield from (_Held((top, made)) for made in (f"{name}()", f"@{id(node)}"))
+            case ast.BinOp(left=left, right=right):  # of two lists or dicts, a new one
+                yield from (held.of_part().in_list() for part in (left, right) for held in self._held(part, scope))
+            case (
+                ast.List() | ast.Tuple() | ast.Set() | ast.Dict() | ast.ListComp() | ast.GeneratorExp() | ast.DictComp()
+            ):
+                parts = _elements(node)
+                yield from (held.in_list() for part in parts for held in self._held(part, scope))
+            case ast.IfExp() | ast.BoolOp() | ast.NamedExpr() | ast.Await():
+                parts = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
+                yield from (held for part in parts for held in self._held(part, scope))
 
     def _name(self, name: str, scope: Scope) -> _Name:
         """A name in the scope that binds it; one that only sets entries of it does not."""
@@ -130,7 +152,8 @@ class Changes:
                 here = left.pop()
                 for held in self._bound.get(here, ()):
                     least = max(held.least, found[here] - held.added)
-                    if least < found.get(held.name, _DEEPEST) and held.name != (name[0], "()"):
+                    own = held.name == (name[0], "()") or held.name[1].startswith(".")
+                    if least < found.get(held.name, _DEEPEST) and not own:
                         found[held.name] = least
                         left.append(held.name)
             self._forms[name] = found
@@ -162,9 +185,38 @@ class Changes:
         return len(forms) > _MOST_FORMS or bool(pairs & self._names.attributes.keys())
 
 
-def _is_of_parts(call: ast.Call) -> bool:
-    """Whether a loop over a call is one over the parts of its arguments: `enumerate(a)`."""
-    return isinstance(call.func, ast.Name) and call.func.id in _LOOPED
+class Reached:
+    """The names that the objects which some calls make, or what holds them, may have."""
+
+    def __init__(self, flow: Flow, made: Iterable[ast.Call]) -> None:
+        self._flow = flow
+        names, calls = flow._names, set(made)
+        self.classes = {name for name, kinds in names.classes.items() for kind in kinds if calls & set(ast.walk(kind))}
+        left = [
+            (names.top, name) for name in (*(f"@{id(call)}" for call in calls), *(f"{name}()" for name in self.classes))
+        ]
+        self._found = set(left)
+        while left:
+            new = {held.name for held in flow._bound.get(left.pop(), ()) if not held.attribute} - self._found
+            self._found |= new
+            left += new
+
+    def holds(self, node: ast.expr | None, scope: Scope) -> bool:
+        """Whether an expression is such an object, or holds one."""
+        return any(held.name in self._found for held in self._flow._held(node, scope) if not held.attribute)
+
+
+def _elements(node: ast.expr) -> list[ast.expr]:
+    """The expressions of the elements of a list, a tuple, a set, a dict or a comprehension; unpacked ones are starred."""
+    match node:
+        case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
+            return elements
+        case ast.Dict(keys=keys, values=values):
+            pairs = zip(keys, values, strict=True)
+            return [ast.Starred(value) if key is None else value for key, value in pairs]
+        case ast.ListComp(elt=element) | ast.GeneratorExp(elt=element) | ast.DictComp(value=element):
+            return [element]
+    return []
 
 
 def _changed_by(call: Call) -> list[ast.expr]:
