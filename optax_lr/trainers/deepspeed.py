@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
-from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
@@ -45,16 +44,11 @@ class DeepSpeed(Trainer):
         self.unknown(source, values, _KEYS)
         checked = block.checked_block(name, values.get("scheduler"))
         if checked is None:
-            raise source.error(
-                "this DeepSpeed config has no scheduler block, so that the trainer's own schedule holds; "
-                "read the trainer's config"
-            )
-        auto = [key for key, value in checked.params.items() if value == "auto"]
-        if auto:
-            raise ConfigError(
-                f'{name}: "auto" for {", ".join(auto)} means a setting of the trainer; read the config whose '
-                "deepspeed key names this file"
-            )
+            what = "this DeepSpeed config has no scheduler block, so that the trainer's own schedule holds"
+            raise source.error(f"{what}; read the trainer's config")
+        if auto := ", ".join(key for key, value in checked.params.items() if value == "auto"):
+            what = f'"auto" for {auto} means a setting of the trainer'
+            raise source.error(f"{what}; read the config whose deepspeed key names this file")
         if checked.type in ("OneCycle", "LRRangeTest"):  # the optimizer's rate is overwritten
             rate = checked.params.get("cycle_max_lr", checked.params.get("lr_range_test_min_lr", 1e-3))
             return Reading(Settings.of(name, {"learning_rate": rate}, trainer=self.name, scheduler_block=checked))
@@ -65,10 +59,8 @@ class DeepSpeed(Trainer):
             rate = checked.params.get("warmup_max_lr")
         if rate is None and checked.type != "WarmupDecayLR":
             raise source.error("the optimizer's rate is not here; read the config whose deepspeed key names it")
-        taken = {
-            "learning_rate": rate if rate is not None else 1e-3,
-            "max_steps": checked.params.get("total_num_steps"),
-        }
+        steps = checked.params.get("total_num_steps")
+        taken = {"learning_rate": 1e-3 if rate is None else rate, "max_steps": steps}
         return Reading(Settings.of(name, taken, trainer=self.name, scheduler_block=checked))
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:

@@ -92,19 +92,15 @@ def scheduler_of(whole: Source, deepspeed: object) -> tuple[SchedulerBlock | Non
     A file is searched in the folder of the config, and then in the working directory, as the trainer does; it must be below one of
     these folders.
     """
-    source = whole.name
+    source, replaces = whole.name, "a scheduler block in it would replace lr_scheduler_type"
     deepspeed = deepspeed or whole.command.deepspeed
     if not deepspeed and "deepspeed" in whole.unknown:
-        note = f"deepspeed={whole.unknown['deepspeed']} is not read; a scheduler block in it would replace lr_scheduler_type"
-        return None, (note,)
+        return None, (f"deepspeed={whole.unknown['deepspeed']} is not read; {replaces}",)
     if not deepspeed:
         return None, ()
     if deepspeed == "true" and whole.form == "command":
-        note = (
-            f"--deepspeed without a file is not that of TrainingArguments: {whole.program_name or 'the program'} has its own, and "
-            "a scheduler block in its DeepSpeed config would replace lr_scheduler_type"
-        )
-        return None, (note,)
+        own = f"{whole.program_name or 'the program'} has its own, and {replaces.replace('it', 'its DeepSpeed config', 1)}"
+        return None, (f"--deepspeed without a file is not that of TrainingArguments: {own}",)
     if isinstance(deepspeed, str):
         deepspeed = whole.written(deepspeed) or deepspeed
     if isinstance(deepspeed, str) and deepspeed.lstrip().startswith("{"):
@@ -129,7 +125,7 @@ def scheduler_of(whole: Source, deepspeed: object) -> tuple[SchedulerBlock | Non
                 f"{source}: deepspeed: {deepspeed} is not a usable DeepSpeed config; read that file itself to see why"
             ) from None
     where = "is outside of the folders of the config and of this program, and is not read" if outside else "is not here"
-    return None, (f"deepspeed: {deepspeed} {where}; a scheduler block in it would replace lr_scheduler_type",)
+    return None, (f"deepspeed: {deepspeed} {where}; {replaces}",)
 
 
 def notes_of(settings: Settings) -> tuple[str, ...]:

@@ -93,6 +93,12 @@ def generation_steps(
     source, prompts, processes = settings.source, data.examples, data.processes
     batch, group = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
     where = f"{source}: num_generations {generations}"
+    for key, value in (
+        ("steps_per_generation", steps_per_generation),
+        ("generation_batch_size", generation_batch_size),
+    ):
+        if value is not None and value < 1:
+            raise ConfigError(f"{source}: {key} must be at least 1, not {value}")
     own = steps_per_generation is None and generation_batch_size is None
     if unsloth and own and (group * processes * batch) % generations:
         batch = generations

@@ -72,9 +72,12 @@ class Keys(dict[str, Any]):
             raise self.error(f"{self._section}{key} must be at least {least}, not {value}")
         return value
 
-    def number(self, key: str, default: float = 0.0) -> float:
-        """The value of a key as a finite number."""
-        return finite_number(f"{self._where}{key}", self.get(key, default), self.rules)
+    def number(self, key: str, default: float = 0.0, *, least: float | None = None) -> float:
+        """The value of a key as a finite number, which must be at least `least`."""
+        value = finite_number(f"{self._where}{key}", self.get(key, default), self.rules)
+        if least is not None and value < least:
+            raise self.error(f"{self._section}{key} must be at least {least:g}, not {value:g}")
+        return value
 
     def share(self, key: str, default: float = 0.0) -> float:
         """The value of a key as a number from 0 to 1."""

@@ -103,10 +103,7 @@ class MaxText(Trainer):
         if kind == "distill":  # which has one schedule, over all steps
             length, style = steps, "cosine"
         one_of(f"{name}: lr_schedule_type", style, ("cosine", "wsd"))
-        shares = {key: keys.number(key) for key in _SHARES}
-        for key, share in shares.items():
-            if not 0 <= share <= 1:
-                raise source.error(f"{key} must lie in [0, 1], not {share:g}")
+        shares = {key: keys.share(key) for key in _SHARES}
         warmup = int(length * shares["warmup_steps_fraction"])
         settings = self.settings_of(
             keys,
@@ -114,18 +111,18 @@ class MaxText(Trainer):
             lr_scheduler_type=style,
             own={"length": length, "style": keys["wsd_decay_style"], "whole": old or kind == "distill", **shares},
         )
-        base = str(keys.get("base_config", "base.yml"))
-        notes: tuple[str, ...] = ()
+        base, notes = str(keys.get("base_config", "base.yml")), []
         if not base.endswith("base.yml"):
-            notes += (f"base_config: {base} is taken as MaxText's own base.yml",)
+            notes.append(f"base_config: {base} is taken as MaxText's own base.yml")
         if old and kind != "distill":
-            notes += (f"the floor is reached at step {length}, as by MaxText until 2025; since 2026 one step earlier",)
-        without = _DEFAULTS.keys() - _CURVE
-        defaults = keys.defaults(f"MaxText's {kind or 'base'}.yml", without=without)
+            notes.append(
+                f"the floor is reached at step {length}, as by MaxText until 2025; since 2026 one step earlier"
+            )
+        defaults = keys.defaults(f"MaxText's {kind or 'base'}.yml", without=_DEFAULTS.keys() - _CURVE)
         if old:
             floor = "learning_rate_final_fraction"
             defaults = tuple(one._replace(key=_OLD_FLOOR) if one.key == floor else one for one in defaults)
-        return Reading(settings, (), notes, defaults, strange)
+        return Reading(settings, (), tuple(notes), defaults, strange)
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """The fraction of the schedule's length, rounded down."""

@@ -47,10 +47,7 @@ class MlxLm(Trainer):
     in_updates = True
     options = _KEYS
     names = frozenset({"gradient_accumulation_steps"})
-    renamed = {
-        "gradient_accumulation_steps": "grad_accumulation_steps",
-        "max_steps": "iters",
-    }
+    renamed = {"gradient_accumulation_steps": "grad_accumulation_steps", "max_steps": "iters"}
 
     def recognise(self, source: Source) -> Recognised | None:
         """Recognise a command that trains, or whose file may say so, and a file by its keys."""
@@ -58,7 +55,7 @@ class MlxLm(Trainer):
         return super().recognise(source) if trains else None
 
     def evidence(self, source: Source) -> str | None:
-        """Keys that only its files have together, and a schedule as only they have it."""
+        """Keys, and a schedule, that only its files have."""
         marks, scheduled = _MARKS & source.given.keys(), source.given.get("lr_schedule")
         own = isinstance(scheduled, Mapping) and scheduled.get("name") in _ARGUMENTS and "arguments" in scheduled
         if source.program is not None or (len(marks) < 2 and not own):
@@ -81,8 +78,8 @@ class MlxLm(Trainer):
         if keys.get("optimizer") == "adafactor" and "'relative_step': False" not in str(keys.get("optimizer_config")):
             raise source.error("adafactor computes its rates unless optimizer_config.adafactor.relative_step is false")
         scheduled, group = keys.get("lr_schedule"), max(1, keys.whole("grad_accumulation_steps"))
-        own = {"kind": "constant", "rate": keys["learning_rate"], "warmup": 0}
-        own = _schedule(keys, scheduled) if scheduled else own
+        constant = {"kind": "constant", "rate": keys["learning_rate"], "warmup": 0}
+        own = _schedule(keys, scheduled) if scheduled else constant
         updates = keys.whole("iters") // group
         if updates < 1:
             raise source.error(f"iters {keys['iters']} are no update of grad_accumulation_steps {group}")

@@ -24,8 +24,6 @@ _STANDING: Mapping[str, object] = {
 }
 # The other names of `train.py` that look like settings of the curve.
 _KEYS = frozenset({*_STANDING, "gradient_accumulation_steps", "batch_size"})
-
-
 # Its names that have no effect on the curve.
 _NAMES = words(
     "out_dir eval_interval log_interval eval_iters eval_only always_save_checkpoint init_from wandb_log wandb_project "
@@ -54,12 +52,11 @@ class NanoGPT(Trainer):
         return "its options max_iters and lr_decay_iters" if named else None
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        name, given = source.name, source.given
-        files = [word for word in source.positional if word.endswith(".py")]
-        if files:
-            raise source.error(f"the settings are in {files[0]}, over which the options go; read that file")
-        unknown = self.unknown(source, {**given, **source.unknown}, _KEYS | _NAMES)
-        values = Keys(name, given, ARGPARSE, _STANDING)
+        for word in source.positional:
+            if word.endswith(".py"):
+                raise source.error(f"the settings are in {word}, over which the options go; read that file")
+        unknown = self.unknown(source, {**source.given, **source.unknown}, _KEYS | _NAMES)
+        values = Keys(source.name, source.given, ARGPARSE, _STANDING)
         last, warmup, end = map(values.whole, ("max_iters", "warmup_iters", "lr_decay_iters"))
         decays = values.flag("decay_lr")
         if decays and warmup >= end:
@@ -71,20 +68,13 @@ class NanoGPT(Trainer):
             own={"end": end, "low": values.number("min_lr")},
         )
         without = () if decays else _STANDING.keys() - {"learning_rate", "max_iters"}
-        notes: tuple[str, ...] = (
-            ("versions before December 2024 begin the warmup at 0",) if settings.warmup_steps else ()
-        )
         defaults = values.defaults("nanoGPT's train.py", without=without)
-        if not (unknown and defaults):
-            notes += (
-                "nanoGPT's own train.py is assumed, which is not read; a fork may have another schedule or length",
-            )
-        else:
-            absent = ", ".join(default.key for default in defaults)
-            notes += (
-                f"{', '.join(unknown[:3])} show that the train.py is of a fork, which may have other defaults for {absent}",
-            )
-        return Reading(settings, notes=notes, defaults=defaults, unknown=unknown)
+        note = "nanoGPT's own train.py is assumed, which is not read; a fork may have another schedule or length"
+        if unknown and defaults:
+            fork, absent = ", ".join(unknown[:3]), ", ".join(default.key for default in defaults)
+            note = f"{fork} show that the train.py is of a fork, which may have other defaults for {absent}"
+        older = ["versions before December 2024 begin the warmup at 0"] if settings.warmup_steps else []
+        return Reading(settings, notes=(*older, note), defaults=defaults, unknown=unknown)
 
     def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         """A line from `1 / (warmup_iters + 1)` of the rate, and a cosine to `min_lr`, which is held."""

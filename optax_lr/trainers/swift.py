@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
@@ -19,6 +18,8 @@ from optax_lr.trainers.transformers import Transformers
 
 _MARKS = words("tuner_type train_type split_dataset_ratio model_author rlhf_type use_hf agent_template")
 _OLD = words("sft_type custom_train_dataset_path dataset_test_ratio template_type lora_dtype train_dataset_sample")
+_PARALLEL = ("sequence_parallel_size", "deepspeed_autotp_size")
+_OLD_NEEDS = ("lr_scheduler_type", "num_train_epochs", "learning_rate", "warmup_ratio")
 _ALIASES = frozenset({"train_type", "dataset_shuffle", "check_model", "use_chat_template", "config", "target_modules"})
 WORLD = "global_world_size"  # in the args.json that it saves with a run
 
@@ -36,6 +37,7 @@ class Swift(Transformers):
     calls = r"swift\.(?:.*\.)?(?!Megatron)\w+"
     programs = r"swift (?:sft|pt|rlhf)|(?:.*swift/cli/|swift\.cli\.)(?:sft|pt|rlhf)(?:\.py)?"
     not_training = {"swift": words("app deploy eval export infer merge-lora rollout sample web-ui")}
+    names = SETTING_NAMES - {"max_samples", "ppo_buffer_size"}
     file_option = "config"
     file_first = True
     history = {"": "swift"}
@@ -58,29 +60,24 @@ class Swift(Transformers):
         values, name = {str(key): value for key, value in source.values.items()}, source.name
         values.pop("ENV", None)
         old = sorted(_OLD & source.given.keys())
-        needed = ("lr_scheduler_type", "num_train_epochs", "learning_rate", "warmup_ratio")
-        missing = [key for key in needed if values.get(key) is None]
+        missing = [f"--set {key}=VALUE" for key in _OLD_NEEDS if values.get(key) is None]
         if old and missing:
-            raise source.error(
-                f"{old[0]} is a key of ms-swift 1 and 2, which have other defaults (cosine, warmup_ratio 0.05, one epoch); "
-                f"give {' '.join(f'--set {key}=VALUE' for key in missing)}"
-            )
+            others = f"{old[0]} is a key of ms-swift 1 and 2, which have other defaults (cosine, warmup_ratio 0.05, one epoch)"
+            raise source.error(f"{others}; give {' '.join(missing)}")
         if old:  # its own name, and the share of the examples that it keeps for validation
             values["per_device_train_batch_size"] = values.pop("batch_size", values.get("per_device_train_batch_size"))
             values["split_dataset_ratio"] = values.pop("dataset_test_ratio", 0.01)
         marks = generation_marks(source.given) if values.get("rlhf_type") is None else frozenset()
         if marks and (source.program is None or " rlhf" in source.program_name):
             values["rlhf_type"] = "grpo"
-        generates = values.get("rlhf_type") == "grpo"
-        if values.get("rlhf_type") in ("ppo", "gkd") and not values.get("max_steps"):
+        method = values.get("rlhf_type")
+        generates = method == "grpo"
+        uncounted = [f"of rlhf_type {method}"] if method in ("ppo", "gkd") else []
+        uncounted += [f"with {key}" for key in _PARALLEL if str(values.get(key) or 1) != "1"]
+        if uncounted and not values.get("max_steps"):
             raise source.error(
-                f"the steps of rlhf_type {values['rlhf_type']} in ms-swift are not counted; give them with --set max_steps=VALUE"
+                f"the steps {uncounted[0]} in ms-swift are not counted; give them with --set max_steps=VALUE"
             )
-        for key in ("sequence_parallel_size", "deepspeed_autotp_size"):
-            if str(values.get(key) or 1) != "1" and not values.get("max_steps"):
-                raise source.error(
-                    f"the steps with {key} in ms-swift are not counted; give them with --set max_steps=VALUE"
-                )
         if re.fullmatch(r"zero[0-3](_offload)?", str(values.get("deepspeed"))):
             del values["deepspeed"]  # a config that it ships, without a scheduler
         ratio = values.pop("split_dataset_ratio", None)
@@ -104,69 +101,52 @@ class Swift(Transformers):
             raise source.error("ms-swift refuses warmup_ratio with warmup_steps; keep one")
         if (made.settings.warmup_ratio or 0) >= 1:
             raise source.error("warmup_ratio must be below 1 in ms-swift; a number of steps is warmup_steps")
-        notes = tuple(note for note in made.notes if "is taken as a number" not in note)
-        if generates and marks:
-            notes += (f"read as rlhf_type grpo, by {key_list(marks)}",)
-        if values.get("max_epochs") is not None:
-            notes += (f"max_epochs {values['max_epochs']} ends the training; the schedule is that of num_train_epochs",)
-        notes += common_notes(values)
-        splits = ratio is None and values.get("val_dataset") is None and not made.settings.streaming
-        if splits and values.get("tuner_type") is None and made.settings.max_steps <= 0:
-            notes += (
-                "split_dataset_ratio: ms-swift before 3.6 keeps 1% of the examples for validation by default; give 0.01 for it",
-            )
+        unsplit = ratio is None and values.get("val_dataset") is None and not made.settings.streaming
+        notes = (
+            *(note for note in made.notes if "is taken as a number" not in note),
+            *([f"read as rlhf_type grpo, by {key_list(marks)}"] if generates and marks else []),
+            *_notes(values, unsplit=unsplit and made.settings.max_steps <= 0),
+        )
         ignored = tuple((key, why) for key, why in made.ignored if key != "val_size")
         if ratio is not None and values.get("val_dataset") is not None:
             ignored += (("split_dataset_ratio", "ms-swift sets it to 0 with val_dataset"),)
         return made._replace(notes=notes, ignored=ignored, processes=_processes(values))
 
-    names = SETTING_NAMES - {"max_samples", "ppo_buffer_size"}
-
     def _defaults(self, values: Mapping[str, object], *, of_class: bool) -> tuple[Default, ...]:
         """Its defaults; the rate by the tuner is that of its commands, and its class has transformers' own."""
         tuner = values.get("tuner_type", values.get("train_type", "lora"))
-        rate = 1e-5 if tuner == "full" else 1e-4
+        inherited = "ms-swift, from transformers TrainingArguments"
+        rate = (5e-5, inherited) if of_class else (1e-5 if tuner == "full" else 1e-4, f"ms-swift, for {tuner}")
+        group = (None, "ms-swift: 16 examples an update, divided by batch and processes")
         standing = {
-            "learning_rate": (
-                (5e-5, "ms-swift, from transformers TrainingArguments")
-                if of_class
-                else (rate, f"ms-swift, for {tuner}")
-            ),
+            "learning_rate": rate,
             "lr_scheduler_type": ("cosine", "ms-swift"),
-            "warmup_steps": (0, "ms-swift, from transformers TrainingArguments"),
+            "warmup_steps": (0, inherited),
             "num_train_epochs": (3.0, "ms-swift 3, from transformers TrainingArguments"),
             "per_device_train_batch_size": (1, "ms-swift"),
-            "gradient_accumulation_steps": (
-                (1, "ms-swift from 3.7 on, for grpo")
-                if values.get("rlhf_type") == "grpo"
-                else (None, "ms-swift: 16 examples an update, divided by batch and processes")
-            ),
+            "gradient_accumulation_steps": (1, "ms-swift from 3.7 on, for grpo")
+            if values.get("rlhf_type") == "grpo"
+            else group,
         }
         return tuple(Default(key, value, whose) for key, (value, whose) in standing.items() if values.get(key) is None)
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Each process takes its part of the examples, rounded down; batches and groups are rounded up. GRPO has TRL's sampler."""
-        group = self.accumulation(settings, data.processes)
-        settings = dataclasses.replace(settings, gradient_accumulation_steps=group)
-        if settings.own.get("generations") is not None:
-            prompts = data._replace(examples=self.training_examples(settings, data.examples))
-            return generation_steps(settings, prompts, **settings.own["generations"])
-        examples = self.training_examples(settings, data.examples) // data.processes
-        batch = settings.per_device_train_batch_size
+        group, batch = settings.gradient_accumulation_steps, settings.per_device_train_batch_size
+        if settings.own["accumulates"]:  # as many as make 16 examples an update
+            group = max(1, math.ceil(16 / batch / data.processes))
+        examples = self.training_examples(settings, data.examples)
+        if settings.own["generations"] is not None:
+            return generation_steps(settings, data._replace(examples=examples), **settings.own["generations"])
+        examples //= data.processes
         batches = examples // batch if settings.dataloader_drop_last else -(-examples // batch)
         if batches == 0:
             raise too_few(settings, data, batch)
-        return max(1, -(-batches // settings.gradient_accumulation_steps))
+        return max(1, -(-batches // group))
 
     def validation_examples(self, examples: int, share: float) -> int:
         """Rounded down, but at least one."""
         return validation_examples(examples, share)
-
-    def accumulation(self, settings: Settings, processes: int) -> int:
-        """`gradient_accumulation_steps`, by default as many as make 16 examples an update."""
-        if not settings.own.get("accumulates"):
-            return settings.gradient_accumulation_steps
-        return max(1, math.ceil(16 / settings.per_device_train_batch_size / processes))
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
         """It keeps `warmup_ratio` for every version of transformers."""
@@ -181,16 +161,21 @@ def tuner_of(source: Source, values: Mapping[str, object]) -> str | None:
     return next(iter(given), None)
 
 
-def common_notes(values: Mapping[str, object]) -> tuple[str, ...]:
+def common_notes(values: Mapping[str, object]) -> Iterator[str]:
     """Notes on the cut of the data and on the name of the tuner."""
-    notes: tuple[str, ...] = ()
     if cut := re.findall(r"#\d+", str(values.get("dataset", ""))):
-        notes += (
-            f"dataset: {', '.join(cut[:3])} takes so many examples; the number of examples must be that after the cut",
-        )
+        yield f"dataset: {', '.join(cut[:3])} takes so many examples; the number of examples must be that after the cut"
     if values.get("train_type") is not None:
-        notes += ("train_type is the key of ms-swift 3; from 4.1 on it is tuner_type, and train_type is refused",)
-    return notes
+        yield "train_type is the key of ms-swift 3; from 4.1 on it is tuner_type, and train_type is refused"
+
+
+def _notes(values: Mapping[str, object], *, unsplit: bool) -> Iterator[str]:
+    """What the examples must be, and what the versions of ms-swift do not share."""
+    if values.get("max_epochs") is not None:
+        yield f"max_epochs {values['max_epochs']} ends the training; the schedule is that of num_train_epochs"
+    yield from common_notes(values)
+    if unsplit and values.get("tuner_type") is None:
+        yield "split_dataset_ratio: ms-swift before 3.6 keeps 1% of the examples for validation by default; give 0.01 for it"
 
 
 def validation_examples(examples: int, share: float) -> int:

@@ -9,7 +9,7 @@ from optax_lr.schedules import Constant, LinearRamp, Schedule
 from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.source import Source
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list, like
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list
 from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys, flattened
 from optax_lr.trainers.known import ever
@@ -76,28 +76,19 @@ class Torchtitan(Trainer):
     def read(self, source: Source, found: Recognised) -> Reading:
         values = dict(flattened(source.given))
         if "module" in values:
-            raise source.error(
-                "the defaults of this run are in Python, where --module and --config name them; write the schedule there"
-            )
-        for key in _BEFORE_JUNE_2025:
-            if key in values:
-                raise source.error(
-                    f"{key} is of torchtitan before June 2025, and its schedule of that time is not read"
-                )
+            where = "in Python, where --module and --config name them"
+            raise source.error(f"the defaults of this run are {where}; write the schedule there")
+        for key in filter(values.__contains__, _BEFORE_JUNE_2025):
+            raise source.error(f"{key} is of torchtitan before June 2025, and its schedule of that time is not read")
         strange = self.unknown(source, values, frozenset(filter(self._known, values)))
         if _FORMER_FLOOR in values:
             values.setdefault("lr_scheduler.min_lr_factor", values[_FORMER_FLOOR])
         keys = Keys(source.name, values, STRICT if source.form == "toml" else ARGPARSE, _DEFAULTS)
-        steps, total = keys.whole("training.steps"), keys.whole(_TOTAL)
+        steps, total = keys.whole("training.steps", least=1), keys.whole(_TOTAL)
         if 0 < total < steps - 1:
-            raise source.error(
-                f"{_TOTAL} {total} ends before training.steps {steps}, and the rate falls below its floor"
-            )
-        if steps < 1:
-            raise source.error(f"training.steps must be at least 1, not {steps}")
-        ratio = keys.number(_RATIO) if _RATIO in keys else None
-        if ratio is not None and ratio < 0:
-            raise source.error(f"{_RATIO} must be at least 0, not {ratio:g}")
+            ends = f"{_TOTAL} {total} ends before training.steps {steps}"
+            raise source.error(f"{ends}, and the rate falls below its floor")
+        ratio = keys.number(_RATIO, least=0) if _RATIO in keys else None
         shape = one_of(f"{source.name}: lr_scheduler.decay_type", keys["lr_scheduler.decay_type"], _SHAPES)
         settings = self.settings_of(
             keys,
@@ -109,10 +100,10 @@ class Torchtitan(Trainer):
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """The steps as given, at most all of the schedule."""
-        return like(max_steps, min(int(settings.warmup_steps), settings.own["total"] or int(max_steps)))
+        return min(int(settings.warmup_steps), settings.own["total"] or max_steps)
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
-        given, warmup = int(settings.warmup_steps), int(self.warmup_steps(settings, max_steps, version))
+        given, warmup = int(settings.warmup_steps), self.warmup_steps(settings, max_steps, version)
         return (f"lr_scheduler.warmup_steps {given} is cut to {warmup}, all of the schedule",) if given > warmup else ()
 
     def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:

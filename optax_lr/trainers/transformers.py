@@ -359,11 +359,13 @@ DEFAULTS: Mapping[str, object] = {
 def in_section(values: Mapping[str, Any], section: tuple[str, ...]) -> dict[str, Any]:
     """The values of a section, with the name of transformers for the option that several programs call `dataset_streaming`."""
     for part in section:
-        values = values[part]
-    inner = {str(key): value for key, value in values.items()}
-    if inner.get("streaming") is None and "dataset_streaming" in inner:
-        inner["streaming"] = inner["dataset_streaming"]
-    return inner
+        if not isinstance(inner := values.get(part), Mapping):
+            raise ConfigError(f"{'.'.join(section)} holds the settings, and must have keys with values, not {inner!r}")
+        values = inner
+    made = {str(key): value for key, value in values.items()}
+    if made.get("streaming") is None and "dataset_streaming" in made:
+        made["streaming"] = made["dataset_streaming"]
+    return made
 
 
 def version_of(text: str) -> tuple[int, int]:

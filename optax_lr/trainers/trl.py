@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from optax_lr.sources.errors import WRITE, ConfigError
 from optax_lr.sources.marks import is_known
@@ -166,42 +166,14 @@ class Trl(Transformers):
             )
         unsloth = "unsloth" in source.modules
         standing = self.class_defaults(values, method, version, unsloth=unsloth)
-        number = next((default.value for default in standing if default.key == "num_generations"), 8)
-        completions = generation_keys(f"{name}: ", values, rules, number) if method in _GENERATE else {}
-        completions |= {"unsloth": True} if unsloth and completions else {}
+        own: dict[str, int] = {}
+        if method in _GENERATE:
+            number = next((default.value for default in standing if default.key == "num_generations"), 8)
+            own = generation_keys(f"{name}: ", values, rules, number) | ({"unsloth": True} if unsloth else {})
         reading = self.reading(
-            source,
-            values,
-            rules=rules,
-            place=found.place,
-            defaults=standing,
-            method=method,
-            own=completions,
+            source, values, rules=rules, place=found.place, defaults=standing, method=method, own=own
         )
-        notes = [*reading.notes]
-        if "dataset_mixer" in given and not given & {"packing", "beta", "loss_type", "max_prompt_length"}:
-            notes.append(
-                "dataset_mixer: alignment-handbook's run_sft.py, until its 19f0345 of 2025-07, packs the texts; then the number of "
-                "examples is that of the packed rows"
-            )
-        mixture = values.get("dataset_mixture")
-        if isinstance(mixture, Mapping) and mixture.get("test_split_size"):
-            notes.append(
-                f"dataset_mixture.test_split_size {mixture['test_split_size']} is taken from the data; the number of examples is "
-                "that of the rest"
-            )
-        newer = {"num_iterations", "steps_per_generation", "generation_batch_size", "loss_type"} & given
-        if method in _GENERATE and reading.settings.max_steps <= 0 and not newer:
-            notes.append(
-                "the steps are those of TRL 0.15 and later; a trainer that is made after 0.14 takes a batch of prompts, and makes "
-                "fewer steps by the factor num_generations"
-            )
-            batch, each = reading.settings.per_device_train_batch_size, completions["generations"]
-            if unsloth and batch % each:
-                notes.append(
-                    f"unsloth makes the batch {each}, the number of generations, where {batch} x gradient_accumulation_steps x "
-                    f"processes is not a multiple of it; until its 5b0f196 of 2025-11 it did so for every batch such as {batch}"
-                )
+        notes = [*reading.notes, *_notes(values, reading.settings)]
         named = "-" in found.trainer or method_in(source.program_name)
         if method in _GENERATE and not source.constructor and not named:
             notes.append("read as GRPO, by its keys; RLOO counts in the same way")
@@ -234,6 +206,28 @@ class Trl(Transformers):
         if settings.method in _GENERATE:
             return generation_steps(settings, data, **settings.own)
         return super().steps_per_epoch(settings, data, version)
+
+
+def _notes(values: Mapping[str, object], settings: Settings) -> Iterator[str]:
+    """What the examples must be, and what the versions of TRL and unsloth do not share."""
+    given = {key for key, value in values.items() if value is not None}
+    if "dataset_mixer" in given and not given & {"packing", "beta", "loss_type", "max_prompt_length"}:
+        packs = "alignment-handbook's run_sft.py, until its 19f0345 of 2025-07, packs the texts"
+        yield f"dataset_mixer: {packs}; then the number of examples is that of the packed rows"
+    mixture = values.get("dataset_mixture")
+    if isinstance(mixture, Mapping) and (size := mixture.get("test_split_size")):
+        yield f"dataset_mixture.test_split_size {size} is taken from the data; the number of examples is that of the rest"
+    newer = {"num_iterations", "steps_per_generation", "generation_batch_size", "loss_type"} & given
+    if settings.method not in _GENERATE or settings.max_steps > 0 or newer:
+        return
+    older = "a trainer that is made after 0.14 takes a batch of prompts, and makes fewer steps by the factor num_generations"
+    yield f"the steps are those of TRL 0.15 and later; {older}"
+    batch, each = settings.per_device_train_batch_size, settings.own["generations"]
+    if settings.own.get("unsloth") and batch % each:
+        yield (
+            f"unsloth makes the batch {each}, the number of generations, where {batch} x gradient_accumulation_steps x processes "
+            f"is not a multiple of it; until its 5b0f196 of 2025-11 it did so for every batch such as {batch}"
+        )
 
 
 def class_sections(values: Mapping[str, object]) -> dict[str, str]:

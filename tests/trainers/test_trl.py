@@ -43,6 +43,8 @@ def test_a_named_trainer_finds_its_section(tmp_path):
         config = olr.read_config(path, trainer=trainer)
         assert repr(config.plan(num_examples=1000).schedule) == repr(olr.Linear(5e-6, 125))
         assert kind in config.defaults[0].whose
+    with pytest.raises(olr.ConfigError, match=r"training holds the settings, and must have keys with values, not None"):
+        olr.read_config({"training": {"learning_rate": 1e-5, "num_train_epochs": 1}}, values={"training": None})
     path.write_text("first: {learning_rate: 1.0e-6}\nsecond: {learning_rate: 2.0e-6}\n")
     with pytest.raises(olr.ConfigError, match="settings are under first and second; keep one in a file"):
         olr.read_config(path, trainer="hf")
@@ -88,6 +90,8 @@ def test_updates_of_rloo_with_its_two_generations():
     [
         ({"num_generations": 6}, "num_generations 6 does not divide the 8 completions of a generation"),
         ({"num_generations": 1}, "num_generations 1: TRL needs at least 2"),
+        ({"num_generations": 2, "steps_per_generation": 0}, "steps_per_generation must be at least 1, not 0"),
+        ({"num_generations": 2, "generation_batch_size": 0}, "generation_batch_size must be at least 1, not 0"),
         (
             {"num_generations": 8, "steps_per_generation": 1, "generation_batch_size": 8},
             "TRL refuses steps_per_generation with",
