@@ -123,6 +123,7 @@ def test_a_value_that_differs_between_branches_is_not_known():
         ('if x; then A="t.py --lr 1"; else A="u.py --lr 2"; fi\nrun $A', ["$A"], None),
         ("A=1\nif x; then A=16; fi\nrun $A", ["$A"], None),
         ("A=1\n[ -f x ] && A=16\nrun $A", ["$A"], None),
+        ("which x && A=1 || A=16\nrun $A", ["$A"], None),
         ("A=1\nx || A=16\nrun $A", ["$A"], None),
         ("A=1\n[ -f x ] && A=1 || A=16\nrun $A", ["$A"], None),
         ("A=1\n[[ $A == 1* ]] && A=16\nrun $A", ["$A"], None),

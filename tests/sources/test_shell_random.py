@@ -35,6 +35,9 @@ class Writer:
             f'"p${{{name}}}q"',
             f'"p"\\${name}"q"\\q',
             "$((2 + N * 3))",
+            f"$(echo ${name})",
+            f'"$({name}=r; printf %s "${name}"; [ $N = 4 ] && echo s || echo t)"',
+            f"$(echo a${name} | tr a b)",
         ]
         return self.random.choice(words)
 
@@ -59,6 +62,7 @@ class Writer:
         kinds = [*([lambda: f"cat <<E > f && run {self.word()}\n{self.word()}\nE"] if not depth else [])]
         kinds += [lambda: f"echo 'run $1 {self.word()}; A=5' > f; . ./f {self.word()}"]
         kinds += [lambda: f"echo 'run $1 $#; A=5' > f; bash ./f {self.word()} 1"]
+        kinds += [lambda: f"echo {self.name()}=7b | tee f | cat > g; mv g h; cp h k; . ./k; run $A$B"]
         kinds += [self.assignment, lambda: f"run {self.word()} --o={self.word()}"]
         if depth < 3:
             kinds += [

@@ -18,7 +18,9 @@ from optax_lr.sources.shell.shell import Frame, Shell
 from optax_lr.sources.shell.state import State, Variable
 from optax_lr.sources.shell.syntax import Node, and_or_parts, decoded, leaves_loop, line_of, may_end, raw
 
-_TESTS = ("test", "[", "grep", "true", "false")
+# Statements and commands that are tests, and those that always succeed.
+_TESTS = ("test_command", "negated_command", "compound_statement", "test", "[", "grep", "true", "false")
+_SURE = ("variable_assignment", "declaration_command", "echo", "printf")
 
 
 def branches(shell: Shell, follow_each: Sequence[Callable[[], None]], *, otherwise: bool = True) -> None:
@@ -142,12 +144,10 @@ def and_or(shell: Shell, node: Node, last: Callable[[Node], None] | None = None)
             follow()
             if success is None:
                 shell.state.ended = shell.state.ended.removeprefix("exit")
-            tested = part.type in ("test_command", "negated_command", "compound_statement") or (
-                part.type == "command" and raw(part.named_children[0]) in _TESTS
-            )
-            sure = part.type in ("variable_assignment", "declaration_command")
-            success = decided(shell, node, part) if tested else True if sure else None
-            likely = not tested
+            kind = raw(part.named_children[0]) if part.type == "command" else part.type
+            here = decided(shell, node, part) if kind in _TESTS else True if kind in _SURE else None
+            success = None if success is None and here else here
+            likely = kind not in _TESTS
 
 
 def alone(shell: Shell, node: Node) -> None:
