@@ -16,21 +16,19 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import LARGEST_FILE, file_below, text_of
 from optax_lr.sources.python.loaded import shown
 from optax_lr.sources.python.objects import Script
-from optax_lr.sources.python.scopes import Scope
+from optax_lr.sources.python.scopes import Call, Scope
 from optax_lr.sources.python.syntax import UnknownError
 
 _LAST = 10**9  # a line behind every statement
 # Methods of a class that may set its fields otherwise.
 _SETTING = (
-    "__init__",
-    "__post_init__",
     "__new__",
     "__getattr__",
     "__getattribute__",
     "__init_subclass__",
     "model_post_init",
 )
-_WRITES = ("globals(", "exec(", "setattr(", "__dict__", "importlib", "reload(", "sys.path")
+_WRITES = ("globals(", "exec(", "setattr(", "__setattr__", "__dict__", "importlib", "reload(", "sys.path")
 
 _OWN_FOLDER = re.compile(
     r"os\.path\.dirname\((?:os\.path\.(?:abspath|realpath)\()?__file__\)*|(?:pathlib\.)?Path\(__file__\)(?:\.resolve\(\))?\.parent"
@@ -47,19 +45,22 @@ class Program(Script):
         self.reads_files = True  # whether files that it loads and imports are those in its folder
         self._modules: dict[Path, Program | None] = {}  # of the script and all of its modules together
 
-    def elsewhere(self, name: str, attribute: str = "") -> object:
-        """The value of an imported name, such as `config.RATE`, or of an attribute of it."""
+    def elsewhere(self, name: str, attribute: str = "", *, made: bool = False) -> object:
+        """The value of an imported name, such as `config.RATE`, or of an attribute of it, or of an object `made` of it."""
         module, _, last = name.rpartition(".")
         if attribute and (script := self._module(name)) is not None:  # `import config`
             module, last, attribute = name, attribute, ""
         else:
             script = self._module(module)
-        if script is None or not self._is_steady(name) or not script._is_plain(last, attribute):
+        if script is None or not self._is_steady(name) or not script._is_plain(last, attribute, made=made):
             raise UnknownError
         before = dict(script.notes)
         script._depth, script._count = self._depth, self._count
         use = ast.Name(last, ast.Load(), lineno=_LAST)
-        value = script._attribute(last, attribute, script.top) if attribute else script._name(use, script.top)
+        if made:
+            value = script._of_new(Call(ast.Call(use, [], []), last, script.top), attribute)
+        else:
+            value = script._attribute(last, attribute, script.top) if attribute else script._name(use, script.top)
         self._count = script._count
         assumed = ", with defaults that the environment or a command may replace" if script.notes != before else ""
         self.notes[f"settings are taken from {_file(module)}{assumed}"] = None
@@ -67,7 +68,7 @@ class Program(Script):
 
     def _is_steady(self, name: str) -> bool:
         """Whether the script imports a name once, outside of branches, and changes nothing in a way that is not followed."""
-        local = [bound for bound, whole in self.imported.items() if whole == name]
+        local = [bound for bound, whole in self.imported.items() if f"{name}.".startswith(f"{whole}.")]
         once = all(
             self.times_imported[bound] == 1 and self.top.values(bound) == [None] and self.top.names[bound][0].until > 0
             for bound in local
@@ -82,12 +83,12 @@ class Program(Script):
         values = [value for scope in self.scopes for bound in scope.names for value in scope.values(bound)]
         return any(isinstance(value, ast.Name) and value.id == name for value in values)
 
-    def _is_plain(self, name: str, attribute: str) -> bool:
+    def _is_plain(self, name: str, attribute: str, *, made: bool = False) -> bool:
         """Whether a module binds a name once, outside of branches, and where it is a class or an object, by a plain class."""
         if self.starred or any(text in self.text for text in _WRITES) or self._is_changed(name, self.top):
             return False
         if name in self.classes:
-            return attribute != "" and self._is_plain_class(name, attribute)
+            return attribute != "" and self._is_plain_class(name, attribute, made=made)
         values = self.top.values(name)
         if len(values) != 1 or not self.top.names[name][0].until or name in self.shared:
             return False
@@ -96,9 +97,10 @@ class Program(Script):
         if not attribute:
             return True
         kind = ast.unparse(values[0].func) if isinstance(values[0], ast.Call) else ""
-        return kind in self.classes and not self._has_alias(name) and self._is_plain_class(kind, attribute)
+        return kind in self.classes and not self._has_alias(name) and self._is_plain_class(kind, attribute, made=True)
 
-    def _is_plain_class(self, name: str, attribute: str) -> bool:
+    def _is_plain_class(self, name: str, attribute: str, *, made: bool) -> bool:
+        """Whether nothing but the body of a class, and of an object that is `made` of it, its `__init__`, sets an attribute."""
         body = self.classes[name][0].body
         plain = (ast.Assign, ast.AnnAssign, ast.Expr, ast.Pass, ast.FunctionDef, ast.ClassDef)
         return (
@@ -106,7 +108,7 @@ class Program(Script):
             and name not in self.top.names
             and all(isinstance(part, plain) for part in body)
             and not any(isinstance(part, ast.FunctionDef) and part.name in _SETTING for part in body)
-            and not any(key == attribute for _, key in self.attributes)
+            and not any(key == attribute for owner, key in self.attributes if not made or owner != "self")
         )
 
     def _module(self, name: str) -> Program | None:
@@ -121,7 +123,7 @@ class Program(Script):
 
     def file_of(self, module: str) -> Path | None:
         """The file of a module in the folder of the script; None if it is not there."""
-        if self.beside is None or not module or module.startswith("."):  # a script has no package of its own
+        if self.beside is None or not module or module.startswith(".."):
             return None
         whole = self.beside / _file(module)
         path, _ = file_below(_file(module), self.beside)
@@ -159,4 +161,4 @@ def changes_folder(script: Script) -> bool:
 
 def _file(module: str) -> str:
     """The file of a module below the folder of the script."""
-    return module.replace(".", "/") + ".py"
+    return module.removeprefix(".").replace(".", "/") + ".py"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from optax_lr.sources.python.options import click_names
-from optax_lr.sources.python.scopes import Call, Scope
+from optax_lr.sources.python.scopes import Binding, Call, Scope
 from optax_lr.sources.python.syntax import (
     Named,
     UnknownError,
@@ -32,8 +32,11 @@ class Script(Values):
 
     # --- arguments of functions ---
 
-    def _argument_of(self, name: str, here: Scope) -> object:
-        """What the one call of a function passes for an argument, else its default, or an option of the command."""
+    def _argument_of(self, name: str, here: Scope, part: str = "") -> object:
+        """What the one call of a function passes for an argument, else its default, or an option of the command.
+
+        Where a `part` is named, it is an attribute or an entry of that.
+        """
         function, scope = here.function, here.parent or self.top
         if not isinstance(function, Named):
             raise UnknownError
@@ -43,10 +46,12 @@ class Script(Values):
             if option and called in ("click.option", "click.argument") and name in click_names(option.node):
                 return self._declared("", name, option)
         if function.name == "__init__" and self.class_of(here):
-            return self._start_argument(name, here)
+            return self._start_argument(name, here, part)
         method = argument_names(function)[:1] == ["self"] and len(self.functions[function.name]) == 1
         calls = [call for call in self.calls if (call.last if method else call.name) == function.name]
-        return self._argument(name, function, calls, scope)
+        if part and not calls:
+            raise UnknownError
+        return self._argument(name, function, calls, scope, part=part)
 
     def _argument(
         self, name: str, function: Named, calls: list[Call], scope: Scope, kind: str = "", part: str = ""
@@ -95,15 +100,6 @@ class Script(Values):
             raise UnknownError
         return self._value(default, self.top)
 
-    def _passed_class(self, name: str, scope: Scope) -> str:
-        """The class of this file that the one call of a function passes as an argument: `f(CFG)`; empty for none."""
-        function = scope.function
-        if not isinstance(function, Named) or name not in argument_names(function):
-            return ""
-        given = [call.given(places_of(function)).get(name) for call in self.calls_of(function.name)]
-        names = {node.id if isinstance(node, ast.Name) else "" for node in given}
-        return names.pop() if len(names) == 1 and names <= self.classes.keys() else ""
-
     # --- attributes ---
 
     def _attribute(self, owner: str, name: str, scope: Scope) -> object:
@@ -114,7 +110,7 @@ class Script(Values):
             what = f"{owner}.num_processes is left out, as accelerate steps a prepared scheduler once for each process"
             self.notes[what] = None
             return 1
-        if self.flow.sets(owner, name, scope):
+        if self.flow.sets(owner, name, scope) or any("." in other and key == name for other, key in self.attributes):
             raise UnknownError
         if owner in self.classes:
             return self._in_body(owner, name)
@@ -125,25 +121,55 @@ class Script(Values):
         if owner in self.imported and here is self.top and values == [None]:
             return self.elsewhere(self.imported[owner], name)
         made, annotation = _only(values), annotation_of(here.function, owner)
-        kind = self.class_of(here) if made is None and here.named == "__init__" else ""
-        if kind and self.calls_of(kind):
-            return self._start_argument(owner, here, name)
-        if made is None and (passed := self._passed_class(owner, here)):
-            return self._attribute(passed, name, here)
-        if isinstance(made, ast.Call):
-            own = self.qualified(made.func)
-            if own in self.classes or own in _NAMESPACES:
-                return self._of_object(Call(made, own, here), name)
-            if own.endswith(("Arguments", "Config")) and (given := keyword_of(made, name)):
-                return self._value(given, here)
-            if not made.args and not made.keywords and ast.unparse(made.func) in self.imported:
-                return self.elsewhere(own, name)
+        if made is None and owner in argument_names(here.function):
+            passed = [call.given(places_of(here.function)).get(owner) for call in self.calls_of(here.named)]
+            new = any(isinstance(node, ast.Call) and self.qualified(node.func) in self.classes for node in passed)
+            with contextlib.suppress(*[] if new else [UnknownError]):  # else the options of a parser may be passed
+                return self._argument_of(owner, here, name)
+        if isinstance(made, ast.Call) and self._is_object(made):
+            return self._of_object(made, name, here)
         if self.options.holders.get(owner) == "dataclass":
             return self._of_dataclass(owner, name)
         if isinstance(annotation, ast.Name) and annotation.id in self.classes:
-            return self._of_object(_only(self.calls_of(annotation.id)), name)
+            return self._of_new(_only(self.calls_of(annotation.id)), name)
         if owner in self.options.holders or (made is None and self.options.holders and owner == "args"):
             return self._declared(f"{owner}.", name, _only(self.options.declared.get(name, [])))
+        raise UnknownError
+
+    def _is_object(self, made: ast.Call) -> bool:
+        """Whether a call is one of a class of this file, or of a name that is imported."""
+        whole = self.qualified(made.func)
+        return whole in self.classes or whole in _NAMESPACES or self._is_imported(made.func)
+
+    def _is_imported(self, node: ast.expr) -> bool:
+        return bool(self.qualified(node)) and ast.unparse(node).partition(".")[0] in self.imported
+
+    def _of_object(self, owner: ast.expr, name: str, scope: Scope) -> object:
+        """An attribute of a name, of a new object, `Config().lr`, or of what a module has, `config.CFG.lr`."""
+        match owner:
+            case ast.Name() | ast.Attribute(value=ast.Name(id="self")):
+                return self._attribute(ast.unparse(owner), name, scope)
+            case ast.Call():
+                return self._of_call(owner, name, scope)
+        if (
+            self._is_imported(owner)
+            and not {(ast.unparse(owner), name), (ast.unparse(owner), "*")} & self.attributes.keys()
+        ):
+            return self.elsewhere(self.qualified(owner), name)
+        raise UnknownError
+
+    def _of_call(self, made: ast.Call, name: str, scope: Scope) -> object:
+        """An attribute of the object that a call of a class makes."""
+        whose = ast.unparse(made.func)
+        if {(whose, name), (whose, "*")} & self.attributes.keys():
+            raise UnknownError
+        whole = self.qualified(made.func)
+        if whole in self.classes or whole in _NAMESPACES:
+            return self._of_new(Call(made, whole, scope), name)
+        if whole.endswith(("Arguments", "Config")) and (given := keyword_of(made, name)):
+            return self._value(given, scope)
+        if self._is_imported(made.func) and not made.args and not made.keywords:
+            return self.elsewhere(whole, name, made=True)
         raise UnknownError
 
     # --- attributes of `self` ---
@@ -168,8 +194,8 @@ class Script(Values):
         """`self.lr`, `self.args.lr`, and `self.hparams.lr` of what Lightning's `save_hyperparameters` keeps."""
         if owner == "self":
             return self._value(*self._own(name, scope))
-        elsewhere = any(other.endswith(".hparams") and key == name for other, key in self.attributes)
-        if {(owner, name), (owner, "*")} & self.attributes.keys() or (owner == "self.hparams" and elsewhere):
+        last = owner.removeprefix("self")  # `.hparams`, of whatever object
+        if any(other.endswith(last) and key in (name, "*") for other, key in self.attributes):
             raise UnknownError
         if owner != "self.hparams" or ("self", "hparams") in self.attributes:
             return self._part(*self._own(owner.removeprefix("self."), scope), name)
@@ -200,17 +226,32 @@ class Script(Values):
 
     # --- objects of classes ---
 
-    def _of_object(self, made: Call, name: str) -> object:
-        """An attribute of an object: an argument that its class keeps under the same name, else a field."""
-        kept, starts = self.attributes.get(("self", name)), self.starts(made.name)
-        if kept is not None and not all(isinstance(part.value, ast.Name) and part.value.id == name for part in kept):
-            raise UnknownError
-        if kept is not None and len(starts) == 1:
-            return self._argument(name, starts[0], [made], self.top, made.name)
+    def _of_new(self, made: Call, name: str) -> object:
+        """An attribute of a new object: what its class sets once, when the object is made, else a field."""
+        family, start = self.family(made.name), next(filter(self.starts, self.parents(made.name)), "")
+        every = [*self.attributes.get(("self", name), ())]
+        every += [binding for binding in self.attributes.get(("self", "*"), ()) if not _of_keywords(binding)]
+        kept = [binding for binding in every if self.class_of(binding.scope) in family]
+        if kept:
+            return self._kept(_only(kept), made, start)
         given = keyword_of(made.node, name)
-        if made.node.args or keyword_of(made.node, None) or (given is None and kept is not None):
+        if made.node.args or keyword_of(made.node, None):
             raise UnknownError
         return self._in_body(made.name, name) if given is None else self._value(given, made.scope)
+
+    def _kept(self, binding: Binding, made: Call, kind: str) -> object:
+        """What the `__init__` of a class keeps as an attribute: one of its arguments, or a value without any of them."""
+        start, value = binding.scope.function, binding.value
+        if value is None or binding.tests or start not in self.starts(kind) or binding.scope.in_loop(binding.line):
+            raise UnknownError
+        arguments = {part.id for part in ast.walk(value) if isinstance(part, ast.Name)}.intersection(
+            argument_names(start)
+        )
+        if isinstance(value, ast.Name) and arguments:
+            return self._argument(value.id, _only(self.starts(kind)), [made], self.top, kind)
+        if arguments:
+            raise UnknownError
+        return self._value(value, binding.scope)
 
     # --- fields of classes ---
 
@@ -231,7 +272,7 @@ class Script(Values):
         branches = (ast.If, ast.Try, ast.For, ast.While, ast.With, ast.AugAssign)
         if (
             any(isinstance(part, branches) for part in self.body(kind))
-            or {("self", name), ("cls", name)} & self.attributes.keys()
+            or {("self", name), ("cls", name), (kind, name), (kind, "*")} & self.attributes.keys()
         ):
             raise UnknownError
         if any(ast.unparse(base).endswith("BaseSettings") for made in self.classes[kind] for base in made.bases):
@@ -274,6 +315,16 @@ class Script(Values):
         beside = "" if given is not None else "; the command that starts the script may give another"
         self.notes[f"{owner}{name} is {value!r}, the default of {whose}{beside}"] = None
         return value
+
+
+def _of_keywords(binding: Binding) -> bool:
+    """Whether attributes are set from the keywords of a call: `for key, value in kwargs.items(): setattr(self, key, value)`."""
+    start = binding.scope.function
+    if not isinstance(start, Named) or start.args.kwarg is None:
+        return False
+    loops = [part for part in ast.walk(start) if isinstance(part, ast.For)]
+    whole = [part for part in loops if ast.unparse(part.iter) == f"{start.args.kwarg.arg}.items()"]
+    return any(part.lineno < binding.line <= (part.end_lineno or 0) for part in whole)
 
 
 def _only(found: Sequence[_Found]) -> _Found:

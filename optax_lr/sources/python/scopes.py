@@ -257,7 +257,7 @@ class Names:
 
     def _call(self, node: ast.Call, scope: Scope) -> None:
         match node:
-            case ast.Call(func=ast.Name(id="setattr"), args=[owner, name, value]):
+            case ast.Call(func=ast.Name(id="setattr") | ast.Attribute(attr="__setattr__"), args=[owner, name, value]):
                 known = name.value if isinstance(name, ast.Constant) and isinstance(name.value, str) else "*"
                 self._set(owner, known, value, node.lineno, scope)
             case ast.Call(func=ast.Attribute(value=holder, attr="update")) if whole := attributes_of(holder):

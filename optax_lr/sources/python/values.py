@@ -125,12 +125,16 @@ class Values(Classes):
 
     # --- hooks: what is not in the expression itself ---
 
-    def elsewhere(self, name: str, attribute: str = "") -> object:
+    def elsewhere(self, name: str, attribute: str = "", *, made: bool = False) -> object:
         """The value of an imported name or of an attribute of it; here it is not known."""
         raise UnknownError
 
     def _attribute(self, owner: str, name: str, scope: Scope) -> object:
         """An attribute of an object; here it is not known."""
+        raise UnknownError
+
+    def _of_object(self, owner: ast.expr, name: str, scope: Scope) -> object:
+        """An attribute of the object that an expression is; here it is not known."""
         raise UnknownError
 
     def _argument_of(self, name: str, here: Scope) -> object:
@@ -172,8 +176,8 @@ class Values(Classes):
                 return name.lower()
             case ast.Attribute(value=data, attr="num_rows" | "num_videos") if self._examples is not None:
                 return self._length(data, scope)
-            case ast.Attribute(value=ast.Name() | ast.Attribute(value=ast.Name(id="self")) as owner, attr=name):
-                return self._attribute(ast.unparse(owner), name, scope)
+            case ast.Attribute(value=ast.Name() | ast.Attribute() | ast.Call() as owner, attr=name):
+                return self._of_object(owner, name, scope)
             case ast.Subscript(value=holder, slice=key):
                 return self._entry(holder, self._value(key, scope), scope)
             case ast.Call():
