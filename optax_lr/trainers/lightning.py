@@ -129,9 +129,7 @@ class Lightning(Trainer):
             raise settings.error("an epoch has no batch; give the right number of examples, or a smaller batch_size")
         group = settings.gradient_accumulation_steps
         each = None if batches is None or "accumulate_grad_batches" in unstated else -(-batches // group)
-        return settings.also(
-            loader=loader, batches=batches, each=each, examples=None if data is None else data.examples
-        )
+        return settings.also(loader=loader, each=each, examples=None if data is None else data.examples)
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Updates of one epoch, whose last one may have fewer batches than `accumulate_grad_batches`."""
@@ -169,7 +167,6 @@ class Lightning(Trainer):
             "max_epochs": int(settings.num_train_epochs),
             "max_steps": own["most"],
             "accumulate_grad_batches": settings.gradient_accumulation_steps,
-            "num_training_batches": own["batches"],
             "loader_batches": own["loader"],
             "estimated_stepping_batches": max_steps,
         }
@@ -187,14 +184,14 @@ class Lightning(Trainer):
         """The updates in which the rate rises at first."""
         (trainer, reading), unit = self._inner(settings, int(max_steps)), self._unit(settings)
         inner = reading.settings
-        length = inner.max_steps if inner.max_steps > 0 else -(-int(max_steps) // unit)
+        length = inner.max_steps if inner.max_steps > 0 else max(1, int(max_steps) // unit)
         return like(max_steps, int(trainer.warmup_steps(inner, length, version)) * unit)
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """The schedule; one that is stepped once an epoch is held for the epoch."""
         (trainer, reading), unit = self._inner(settings, int(max_steps)), self._unit(settings)
-        inner, calls = reading.settings, -(-int(max_steps) // unit)
-        length = inner.max_steps if inner.max_steps > 0 else calls
+        inner, calls = reading.settings, int(max_steps) // unit
+        length = inner.max_steps if inner.max_steps > 0 else max(1, calls)
         made = trainer.schedule(inner, max_steps=length, warmup_steps=int(warmup_steps) // unit, **changes)
         if isinstance(made, OneCycle) and calls > int(made.total_steps):
             ends = f"OneCycleLR has {int(made.total_steps):,} steps, and torch stops the run at the next"

@@ -195,3 +195,37 @@ def test_a_loader_that_a_function_returns_with_others(tmp_path):
         "    return first, DataLoader(val, batch_size=1)\ndata, other = loaders(4)\nL.Trainer(max_epochs=3, devices=1).fit(Net(), data, other)\n"
     )
     assert read(tmp_path, more=more).plan(num_examples=16).max_steps == 12
+
+
+def test_a_scheduler_that_is_made_and_not_returned_sets_its_first_rate(tmp_path):
+    path = tmp_path / "train.py"
+    path.write_text(MODULE.replace("StepLR(opt, 2)", "LinearLR(opt)").replace("RETURNED", "opt") + RUN)
+    with pytest.raises(
+        olr.ConfigError,
+        match="LinearLR in line 11 is not what configure_optimizers returns, so that its first rate stays",
+    ):
+        olr.read_config(path)
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        "[{'optimizer': opt, 'lr_scheduler': {'scheduler': sched}}]",
+        "[opt], sched",
+        "dict(optimizer=opt, lr_scheduler=dict(scheduler=sched, monitor='a'))",
+        "made",
+        "first, second",
+    ],
+)
+def test_the_forms_that_lightning_takes(tmp_path, returned):
+    path = tmp_path / "train.py"
+    made = "        made = {'optimizer': opt}\n        made['lr_scheduler'] = sched\n        first, second = [opt], [{'scheduler': sched}]\n"
+    path.write_text(MODULE.replace("        return RETURNED", f"{made}        return {returned}") + RUN)
+    assert olr.read_config(path).settings.own["interval"] == "epoch"
+
+
+def test_a_list_that_is_changed_is_not_read(tmp_path):
+    path = tmp_path / "train.py"
+    made = "        all = []\n        all.append(sched)\n        return [opt], all"
+    path.write_text(MODULE.replace("        return RETURNED", made) + RUN)
+    assert olr.read_config(path).trainer == "torch"

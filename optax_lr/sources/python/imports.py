@@ -74,7 +74,7 @@ class Program(Script):
             for bound in local
         )
         free = not any(
-            bound in self.shared or self._is_changed(bound, self.top) or self._has_alias(bound) for bound in local
+            bound in self.shared or self.is_changed(bound, self.top) or self._has_alias(bound) for bound in local
         )
         return bool(local) and once and free and not self.starred and not any(text in self.text for text in _WRITES)
 
@@ -85,7 +85,7 @@ class Program(Script):
 
     def _is_plain(self, name: str, attribute: str, *, made: bool = False) -> bool:
         """Whether a module binds a name once, outside of branches, and where it is a class or an object, by a plain class."""
-        if self.starred or any(text in self.text for text in _WRITES) or self._is_changed(name, self.top):
+        if self.starred or any(text in self.text for text in _WRITES) or self.is_changed(name, self.top):
             return False
         if name in self.classes:
             return attribute != "" and self._is_plain_class(name, attribute, made=made)

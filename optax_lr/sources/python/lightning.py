@@ -31,6 +31,11 @@ _CHANGING = words(
     "scale_batch_size tune"
 )
 _TORCH = "torch.optim.lr_scheduler."
+# Schedulers that leave the rate of the optimizer as it is until they are stepped.
+_AT_RATE = words(
+    "StepLR MultiStepLR ExponentialLR CosineAnnealingLR CosineAnnealingWarmRestarts PolynomialLR ReduceLROnPlateau "
+    "get_constant_schedule"
+)
 _BY_HAND = re.compile(
     r"(?i)sched|anneal|warm_?up|(?:adjust|update|set|change|reduce|decay)_?(?:the_?)?(?:lr|learning_?rate)"
 )
@@ -42,13 +47,13 @@ _STATED = TRAINER_KEYS | words(
 # What the run gives an expression in `configure_optimizers`, by the name of the number in `trainers.lightning`.
 _SELF = "self.trainer."
 _LOADERS = (
-    *("self.train_dataloader()", f"{_SELF}train_dataloader", f"{_SELF}train_dataloader()"),
-    *(f"{_SELF}datamodule.train_dataloader()", f"{_SELF}_data_connector._train_dataloader_source.dataloader()"),
+    *("self.train_dataloader()", f"{_SELF}datamodule.train_dataloader()"),
+    f"{_SELF}_data_connector._train_dataloader_source.dataloader()",
 )
+# Without num_training_batches and train_dataloader of the Trainer, which are not known yet when it makes the optimizers.
 NUMBERS = {
     **{f"{_SELF}{name}": name for name in ("max_epochs", "max_steps", "accumulate_grad_batches")},
-    **{f"{_SELF}{name}": name for name in ("num_training_batches", "estimated_stepping_batches")},
-    f"{_SELF}estimated_stepping_batches()": "estimated_stepping_batches",
+    **{f"{_SELF}estimated_stepping_batches{end}": "estimated_stepping_batches" for end in ("", "()")},
     **{f"len({loader})": "loader_batches" for loader in _LOADERS},
 }
 _SAMPLE = dict.fromkeys(NUMBERS, 1000)
@@ -115,65 +120,89 @@ def _modules(script: Script) -> Iterator[tuple[str, Scope]]:
             yield kind, scope
 
 
+class _Returned(NamedTuple):
+    """The optimizer that `configure_optimizers` returns, its scheduler or the dict of that, and keys without effect."""
+
+    optimizer: ast.expr
+    scheduler: ast.expr | None = None
+    ignored: tuple[str, ...] = ()
+
+
 def _run(script: Script, kind: str, method: Scope) -> Run | None:
-    """What one `configure_optimizers` returns; None where that is not read."""
+    """What one `configure_optimizers` runs; None where that is not read."""
     assert method.function is not None
     where = f"configure_optimizers in line {method.function.lineno}"
     returned = _returned(script, getattr(method.function, "body", []), method)
-    node = None if returned is None else _made(script, returned, method)
-    settings: ast.expr | None = None
-    ignored: tuple[str, ...] = ()
-    match node:
-        case ast.Call() if _call(script, node) is not None and not _is_dict(node):
-            optimizer: ast.expr | None = node
-        case ast.Tuple(elts=[ast.List(elts=[optimizer]), *rest]) | ast.List(elts=[ast.List(elts=[optimizer]), *rest]):
-            given = _made(script, rest[0], method) if len(rest) == 1 else None
-            if isinstance(given, ast.List) and len(given.elts) > 1:
-                return None
-            settings = given.elts[0] if isinstance(given, ast.List) and given.elts else given
-            if len(rest) != 1 or (settings is None and not isinstance(given, ast.List)):
-                return None
-        case ast.Tuple(elts=[first, second]) if all(
-            _call(script, _made(script, one, method)) for one in (first, second)
-        ):
-            made = [_call(script, _made(script, one, method)) for one in (first, second)]
-            if made[1] is not None and (made[1].name in SCHEDULES or made[1].last in FUNCTIONS):
-                raise ConfigError(f"{where} returns an optimizer and a scheduler side by side, {_NOT_ONE}")
-            return None
-        case ast.List(elts=[optimizer]) | ast.Tuple(elts=[optimizer]):
-            pass
-        case ast.Dict() | ast.Call(func=ast.Name(id="dict")):
-            parts = {entry.key: entry for entry in entries(script, node, method) or ()}
-            if "optimizer" not in parts or not all(entry.certain for entry in parts.values()):
-                return None
-            optimizer = parts["optimizer"].value
-            settings = parts["lr_scheduler"].value if "lr_scheduler" in parts else None
-            others = sorted(parts.keys() - {"optimizer", "lr_scheduler", "monitor"})
-            if any("sched" in key for key in others) and not any(map(_is_trainer, script.calls)):
-                return None  # another trainer may read it
-            ignored = tuple(f"{key} next to the optimizer in {where} is no key that Lightning reads" for key in others)
-        case _:
-            return None
-    made_optimizer = _call(script, _made(script, optimizer, method))
-    if made_optimizer is None:
+    parts = None if returned is None else _parts(script, returned, method, where)
+    if returned is None or parts is None:
         return None
-    run = Run(kind, method, made_optimizer, None, None, ignored)
-    if settings is None:
-        return run if made_optimizer.name in OPTIMIZERS else None
-    dictionary = _made(script, settings, method)
-    if isinstance(dictionary, ast.Dict) or _is_dict(dictionary):
+    if any("sched" in key for key in parts.ignored) and not any(map(_is_trainer, script.calls)):
+        return None  # another trainer may read it
+    optimizer = _call(script, _made(script, parts.optimizer, method))
+    if optimizer is None:
+        return None
+    ignored = tuple(f"{key} next to the optimizer in {where} is no key that Lightning reads" for key in parts.ignored)
+    run = Run(kind, method, optimizer, None, None, ignored)
+    if parts.scheduler is None:
+        _check_unreturned(script, run, returned.lineno)
+        return run if optimizer.name in OPTIMIZERS else None
+    settings = parts.scheduler
+    if _is_dict(_made(script, settings, method)):
         found = {entry.key: entry for entry in entries(script, settings, method) or ()}
         if "scheduler" not in found or not all(entry.certain for entry in found.values()):
             return None
         run, settings = run._replace(settings=(settings, method)), found["scheduler"].value
     scheduler = _call(script, _made(script, settings, method))
-    if scheduler is None or not (scheduler.name in SCHEDULES or scheduler.last in FUNCTIONS):
-        return None
-    return run._replace(scheduler=scheduler)
+    return run._replace(scheduler=scheduler) if scheduler is not None and _is_schedule(scheduler) else None
+
+
+def _parts(script: Script, node: ast.expr, scope: Scope, where: str) -> _Returned | None:
+    """The parts of what is returned, in one of the forms that Lightning takes."""
+    made = _made(script, node, scope)
+    if _is_dict(made):
+        found = {entry.key: entry for entry in entries(script, node, scope) or ()}
+        if "optimizer" not in found or not all(entry.certain for entry in found.values()):
+            return None
+        scheduler = found["lr_scheduler"].value if "lr_scheduler" in found else None
+        ignored = tuple(sorted(found.keys() - {"optimizer", "lr_scheduler", "monitor"}))
+        return _Returned(found["optimizer"].value, scheduler, ignored)
+    match made:
+        case ast.Call():
+            return _Returned(made)
+        case _ if isinstance(node, ast.Name) and script.is_changed(node.id, scope):
+            return None
+        case ast.List(elts=[one]) | ast.Tuple(elts=[one]):
+            return _parts(script, one, scope, where)
+        case ast.List(elts=[first, second]) | ast.Tuple(elts=[first, second]):
+            optimizers, schedulers = _made(script, first, scope), _made(script, second, scope)
+            if any(isinstance(one, ast.Name) and script.is_changed(one.id, scope) for one in (first, second)):
+                return None
+            match optimizers, schedulers:
+                case ast.List(elts=[optimizer]), ast.List(elts=[] | [_] as given):
+                    return _Returned(optimizer, given[0] if given else None)
+                case ast.List(elts=[optimizer]), ast.Call() | ast.Dict():
+                    return _Returned(optimizer, second)
+                case ast.Call(), ast.Call() if (call := _call(script, schedulers)) and _is_schedule(call):
+                    raise ConfigError(f"{where} returns an optimizer and a scheduler side by side, {_NOT_ONE}")
+    return None
+
+
+def _is_schedule(call: Call) -> bool:
+    return call.name in SCHEDULES or call.last in FUNCTIONS
+
+
+def _check_unreturned(script: Script, run: Run, line: int) -> None:
+    """Refuse a scheduler that is made before the return in a line, and sets another rate than the optimizer's when it is made."""
+    for call in script.calls:
+        made = call.name.startswith(_TORCH) or call.last in FUNCTIONS
+        if made and call.scope is run.method and call.node.lineno < line and call.last not in _AT_RATE:
+            what = f"{call.last} in line {call.node.lineno} is not what configure_optimizers returns"
+            raise ConfigError(f"{what}, so that its first rate stays in the whole run; write that as olr.Constant")
 
 
 def _is_dict(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict"
+    """Whether it is `{"optimizer": optimizer}` or `dict(optimizer=optimizer)`."""
+    return isinstance(node, ast.Dict) or (isinstance(node, ast.Call) and ast.unparse(node.func) == "dict")
 
 
 def _call(script: Script, node: ast.expr | None) -> Call | None:

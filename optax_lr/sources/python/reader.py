@@ -198,15 +198,15 @@ class Reader:
         """The configs of modules of Lightning, in a script without training arguments."""
         if not all(call.last in FUNCTIONS or call.name in SCHEDULES or call.name in OPTIMIZERS for call in calls):
             return []
-        return [self._of_module(run) for run in lightning.runs(self.script)]
+        try:
+            return [self._of_module(run) for run in lightning.runs(self.script)]
+        except ConfigError as error:
+            raise ConfigError(f"{self.path}: {error}") from None
 
     def _of_module(self, run: lightning.Run) -> Source:
         """The config that a module of Lightning and its Trainer make."""
         self.script.notes.clear()
-        try:
-            found, notes, processes = lightning.arguments_of_run(self.script, run)
-        except ConfigError as error:
-            raise ConfigError(f"{self.path}: {error}") from None
+        found, notes, processes = lightning.arguments_of_run(self.script, run)
         self._note_group()
         notes += [note for kind, note in self._data if kind != "packing"] + self._replaced
         source = self._source(constructors.LIGHTNING, found, notes)

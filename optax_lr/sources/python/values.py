@@ -211,7 +211,7 @@ class Values(Classes):
             bindings = [binding for binding in bindings if not self._is_for_several(binding)]
         if name in self.imported and here is self.top and here.values(name) == [None]:
             return self.elsewhere(self.imported[name])
-        if len(bindings) != 1 or self._is_changed(name, here):
+        if len(bindings) != 1 or self.is_changed(name, here):
             raise UnknownError
         if bindings[0].value is not None:
             return self._value(bindings[0].value, here)
@@ -219,7 +219,7 @@ class Values(Classes):
             raise UnknownError
         return self._argument_of(name, here)
 
-    def _is_changed(self, name: str, scope: Scope) -> bool:
+    def is_changed(self, name: str, scope: Scope) -> bool:
         """Whether a dict or list is changed in place."""
         return bool(self.flow.calls(name, scope)) or self.flow.elsewhere(name, scope)
 
@@ -262,7 +262,7 @@ class Values(Classes):
         if isinstance(holder, ast.Name):
             bindings, here = self.bound(holder.id, scope)
             value = bindings[0].value if len(bindings) == 1 else None
-            if isinstance(value, ast.Dict) and not self._is_changed(holder.id, here):
+            if isinstance(value, ast.Dict) and not self.is_changed(holder.id, here):
                 made = value
         if isinstance(made, ast.Dict) and all(isinstance(name, ast.Constant) for name in made.keys):
             for name, value in zip(reversed(made.keys), reversed(made.values), strict=True):
