@@ -434,6 +434,7 @@ def test_fix_changes_only_the_literal(tmp_path):
         ("Trainer(model, args, callbacks=[EarlyStoppingCallback(3)])", "EarlyStoppingCallback in line 3 may end the run early"),
         ("for d in (1, 2):\n    t = Trainer(args=args)\n    t.train()", "train() in line 5 is in a loop; this is the plan of the first run"),
         ("t = Trainer(args=args)\nt.train()\nt.train()", "train() is called in lines 4 and 5; this is the plan of the first run"),
+        ("class MyTrainer:\n    def train(self):\n        t = Trainer(args=args)\n        t.train()\nm = MyTrainer()\nm.train()", None),
         ("from own.trainer import SliceTrainer\nSliceTrainer(args)", "SliceTrainer in line 4 is not read; it may make another schedule"),
         (
             "import torch\nclass PPOTrainer:\n    def __init__(self):\n        self.o = torch.optim.Adam(p, lr=1e-3)\nPPOTrainer()",

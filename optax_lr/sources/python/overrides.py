@@ -112,12 +112,15 @@ def _set_by_calls(script: Script) -> Iterator[tuple[str, str, ast.expr | None]]:
 
 
 def _is_run(script: Script, call: Call) -> bool:
-    """Whether a call is `trainer.train()`."""
+    """Whether a call is `trainer.train()`, of no class of the script with a `train` of its own."""
     function = call.node.func
     if not (isinstance(function, ast.Attribute) and function.attr == "train"):
         return False
     made = script.single(function.value, call.scope)
-    return isinstance(made, ast.Call) and ast.unparse(made.func).endswith("Trainer")
+    if not (isinstance(made, ast.Call) and ast.unparse(made.func).endswith("Trainer")):
+        return False
+    bodies = [part for kind in script.classes.get(script.qualified(made.func), ()) for part in kind.body]
+    return not any(isinstance(part, ast.FunctionDef) and part.name == "train" for part in bodies)
 
 
 def _replacements(script: Script) -> list[str]:
