@@ -26,6 +26,7 @@ from optax_lr.launchers.words import (
 )
 from optax_lr.sources.marks import MARK, readable
 from optax_lr.sources.source import Processes, Program, count_of, product
+from optax_lr.text import words as words_of
 
 __all__ = ["LAUNCHERS", "options_of", "program_of", "separated"]
 
@@ -42,6 +43,8 @@ _INSIDE = frozenset(head for launcher in LAUNCHERS if not launcher.starts_tasks 
 
 
 _BETWEEN = ("&&", "||", ";", "--")  # the words between commands
+# Profilers, and programs that submit the command behind them as a job.
+_FRONTS = words_of("nsys ncu rocprof caffeinate jbsub bsub qsub bitfusion")
 _CONTAINERS = ("apptainer", "singularity", "docker", "podman")
 
 
@@ -65,7 +68,9 @@ def program_of(words: Sequence[str], environment: Mapping[str, str], line: int =
         return None
     if MARK.fullmatch(words[0]) and words[1:2] == ["-m"]:  # $PYTHON -m package.train
         words = ["python", *words[1:]]
-    if MARK.fullmatch(words[0]) and (inside := _inside(words[1:], environment)).words:  # $LAUNCHER python train.py
+    if os.path.basename(words[0]) in _FRONTS and (inside := _inside(words[1:], environment)).words:
+        launched = inside
+    elif MARK.fullmatch(words[0]) and (inside := _inside(words[1:], environment)).words:  # $LAUNCHER python train.py
         unknown = Processes(None, f"{readable(words[0])} may start several, and the script does not define it")
         launched = inside._replace(processes=inside.processes or unknown)
     else:

@@ -112,6 +112,12 @@ def test_a_script_without_a_training_command_is_refused_with_the_line_that_matte
     assert "\n" not in str(caught.value)
 
 
+def test_a_command_that_is_one_word_of_a_program_that_submits_it(tmp_path):
+    text = "bitfusion run -n 1 'cd a && torchrun --nproc_per_node 4 t.py --learning_rate 1e-4 --max_steps 4'"
+    (config,) = scripts(tmp_path, text)
+    assert (config.settings.learning_rate, config.processes.count) == (1e-4, 4)
+
+
 @pytest.mark.parametrize(
     ("launcher", "program", "count"),
     [

@@ -22,6 +22,7 @@ COMMANDS = [
     ("\ue000$ENV\ue001 NPROC_PER_NODE=4 swift sft --model m --dataset d --num_train_epochs 1", 4),
     (f"torchrun --nproc-per-node=4 --nnodes=1:1 {RUN}", 4),
     (f"torchrun --nproc_per_node=4 --nnodes=1:3 {RUN}", None),
+    (f"nsys profile -o trace torchrun --nproc_per_node 4 {RUN}", 4),
     (f"apptainer run --nv -B /data:/data image.sif torchrun --nproc_per_node 4 {RUN}", 4),
     (f"singularity exec --env CUDA_VISIBLE_DEVICES=0,1 image.sif torchrun --nproc_per_node=gpu {RUN}", 2),
     (f"docker run --gpus all -e A=1 image:latest accelerate launch --num_processes 3 {RUN}", 3),

@@ -18,6 +18,7 @@ from optax_lr.sources.shell.words import NAME
 _SHELLS = frozenset({"bash", "sh", "zsh", "dash", "/bin/bash", "/bin/sh", "/usr/bin/bash"})
 _SAME_SHELL = frozenset({"eval", "source", "."})  # commands that run a script in the shell itself
 _STARTERS = _SHELLS | _SAME_SHELL | {"sbatch", "qsub"}
+_SUBMITTERS = ("bitfusion", "bsub", "jbsub", "sky")  # which take a command as one word, too
 _TASK_LAUNCHERS = ("srun", "mpirun", "mpiexec", "orterun", "horovodrun")
 _PREFIXES = ("nohup", "time", "exec", "sudo", "command", "env")
 
@@ -44,6 +45,8 @@ def script_of(shell: Shell, command: Command) -> Script | None:
         text = value if equals else following
         if option.lower() in ("--command", "--wrap") and " " in text:
             return Script(text)
+    if words[0] in _SUBMITTERS and (texts := [word for word in words[1:] if " " in word.strip()]):
+        return Script(texts[-1])
     before, (_, *behind) = _divided(words)
     for word, following in pairwise(behind):
         if re.fullmatch(r"-\w*c", word):
