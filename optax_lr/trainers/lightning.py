@@ -11,7 +11,7 @@ from optax_lr.schedules import OneCycle, Schedule
 from optax_lr.schedules.compositions import Every
 from optax_lr.sources.errors import UnknownLengthError
 from optax_lr.sources.python.constructors import FUNCTIONS, LIGHTNING, OPTIMIZERS, RENAMED
-from optax_lr.sources.python.lightning import NUMBERS, TRAINER_KEYS
+from optax_lr.sources.python.lightning_run import NUMBERS, TRAINER_KEYS
 from optax_lr.sources.python.syntax import UnknownError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, like

@@ -1,62 +1,26 @@
-"""Modules of Lightning in a Python script: what `configure_optimizers` returns, and the `Trainer` that runs it."""
+"""Modules of Lightning in a Python script: the optimizer and the scheduler that `configure_optimizers` returns."""
 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.python.arguments import Arguments
 from optax_lr.sources.python.constructors import FUNCTIONS, OPTIMIZERS, SCHEDULES
-from optax_lr.sources.python.entries import Entry, entries
+from optax_lr.sources.python.entries import entries
 from optax_lr.sources.python.objects import Script
-from optax_lr.sources.python.overrides import rates_by_hand
-from optax_lr.sources.python.rate_changes import LIGHTNING, may_change
-from optax_lr.sources.python.schedules import take_class, take_function
+from optax_lr.sources.python.rate_changes import LIGHTNING
 from optax_lr.sources.python.scopes import Binding, Call, Scope, Tests
-from optax_lr.sources.python.syntax import UnknownError, keyword_of
-from optax_lr.sources.source import Processes
 from optax_lr.text import words
 
-# The arguments of a Trainer that decide the length of a run, and with them those of its data loader.
-_OF_TRAINER = words("max_epochs max_steps accumulate_grad_batches limit_train_batches")
-TRAINER_KEYS = _OF_TRAINER | {"batch_size", "drop_last"}
-_ENDING = ("fast_dev_run", "max_time")
-_SHARED = ("use_distributed_sampler", "replace_sampler_ddp")  # which share the examples, unless they are off
-# Callbacks and methods of Lightning that change the rate, or the batches of an update.
-_CHANGING = words(
-    "StochasticWeightAveraging LearningRateFinder BackboneFinetuning GradientAccumulationScheduler BatchSizeFinder lr_find "
-    "scale_batch_size tune"
-)
 _TORCH = "torch.optim.lr_scheduler."
 # Schedulers that leave the rate of the optimizer as it is until they are stepped.
 _AT_RATE = words(
     "StepLR MultiStepLR ExponentialLR CosineAnnealingLR CosineAnnealingWarmRestarts PolynomialLR ReduceLROnPlateau "
     "get_constant_schedule"
 )
-_BY_HAND = re.compile(
-    r"(?i)sched|anneal|warm_?up|(?:adjust|update|set|change|reduce|decay)_?(?:the_?)?(?:lr|learning_?rate)"
-)
 _METHOD = "configure_optimizers"
-_DEVICES = ("devices", "gpus", "tpu_cores", "num_processes")  # the last three until Lightning 2
-_STATED = TRAINER_KEYS | words(
-    "learning_rate max_lr lr_scheduler_type interval frequency"
-)  # without numbers of the run
-# What the run gives an expression in `configure_optimizers`, by the name of the number in `trainers.lightning`.
-_SELF = "self.trainer."
-_LOADERS = (
-    *("self.train_dataloader()", f"{_SELF}datamodule.train_dataloader()"),
-    f"{_SELF}_data_connector._train_dataloader_source.dataloader()",
-)
-# Without num_training_batches and train_dataloader of the Trainer, which are not known yet when it makes the optimizers.
-NUMBERS = {
-    **{f"{_SELF}{name}": name for name in ("max_epochs", "max_steps", "accumulate_grad_batches")},
-    **{f"{_SELF}estimated_stepping_batches{end}": "estimated_stepping_batches" for end in ("", "()")},
-    **{f"len({loader})": "loader_batches" for loader in _LOADERS},
-}
-_SAMPLE = dict.fromkeys(NUMBERS, 1000)
 _NOT_ONE = "which Lightning refuses; return one of them, two lists, or a dict with optimizer and lr_scheduler"
 
 
@@ -79,17 +43,27 @@ class Run(NamedTuple):
     settings: tuple[ast.expr, Scope] | None
     notes: tuple[str, ...] = ()
 
-    @property
-    def constructor(self) -> str:
-        """The full name of what makes the schedule."""
-        return (self.scheduler or self.optimizer).name
 
-
-def runs(script: Script) -> list[Run]:
+def modules_of(script: Script) -> list[Run]:
     """The modules of a script whose optimizer and scheduler are known calls."""
-    found = [run for kind, method in _modules(script) if (run := _run(script, kind, method)) is not None]
-    fitted = [run for run in found if any(_is_of(script, run, fit) for fit in _fits(script))]
-    return fitted or found
+    return [run for kind, method in _modules(script) if (run := _run(script, kind, method)) is not None]
+
+
+def module_of(script: Script, name: str) -> str:
+    """The class whose `configure_optimizers` an object of a class has; empty where none has it."""
+    methods = {script.class_of(scope) for scope in script.scopes if scope.named == _METHOD}
+    return next((kind for kind in script.parents(name) if kind in methods), "")
+
+
+def is_scheduler(call: Call) -> bool:
+    """Whether a call makes a scheduler of torch, or one of transformers."""
+    return call.name.startswith(_TORCH) or call.last in FUNCTIONS
+
+
+def is_trainer(call: Call) -> bool:
+    """Whether a call makes a Trainer of Lightning."""
+    name = call.name.removesuffix(".from_argparse_args")
+    return name.partition(".")[0] in LIGHTNING and name.endswith(".Trainer")
 
 
 def unread(script: Script) -> list[str]:
@@ -116,7 +90,10 @@ def _modules(script: Script) -> Iterator[tuple[str, Scope]]:
         if not any(base.partition(".")[0] in LIGHTNING and base.endswith(".LightningModule") for base in bases):
             continue
         own = script.attributes.get(("self", "automatic_optimization"), [])
-        if not any(script.class_of(binding.scope) in script.family(kind) for binding in own):
+        places = [binding.scope for binding in own] + [
+            one for one in script.scopes if one.named == "automatic_optimization"
+        ]
+        if not any(script.class_of(place) in script.family(kind) for place in places):
             yield kind, scope
 
 
@@ -132,13 +109,13 @@ def _run(script: Script, kind: str, method: Scope) -> Run | None:
     """What one `configure_optimizers` runs; None where that is not read."""
     assert method.function is not None
     where = f"configure_optimizers in line {method.function.lineno}"
-    returned = _returned(script, getattr(method.function, "body", []), method)
+    returned = returned_of(script, getattr(method.function, "body", []), method)
     parts = None if returned is None else _parts(script, returned, method, where)
     if returned is None or parts is None:
         return None
-    if any("sched" in key for key in parts.ignored) and not any(map(_is_trainer, script.calls)):
+    if any("sched" in key for key in parts.ignored) and not any(map(is_trainer, script.calls)):
         return None  # another trainer may read it
-    optimizer = _call(script, _made(script, parts.optimizer, method))
+    optimizer = call_of(script, made_of(script, parts.optimizer, method))
     if optimizer is None:
         return None
     ignored = tuple(f"{key} next to the optimizer in {where} is no key that Lightning reads" for key in parts.ignored)
@@ -147,18 +124,18 @@ def _run(script: Script, kind: str, method: Scope) -> Run | None:
         _check_unreturned(script, run, returned.lineno)
         return run if optimizer.name in OPTIMIZERS else None
     settings = parts.scheduler
-    if _is_dict(_made(script, settings, method)):
+    if _is_dict(made_of(script, settings, method)):
         found = {entry.key: entry for entry in entries(script, settings, method) or ()}
         if "scheduler" not in found or not all(entry.certain for entry in found.values()):
             return None
         run, settings = run._replace(settings=(settings, method)), found["scheduler"].value
-    scheduler = _call(script, _made(script, settings, method))
+    scheduler = call_of(script, made_of(script, settings, method))
     return run._replace(scheduler=scheduler) if scheduler is not None and _is_schedule(scheduler) else None
 
 
 def _parts(script: Script, node: ast.expr, scope: Scope, where: str) -> _Returned | None:
     """The parts of what is returned, in one of the forms that Lightning takes."""
-    made = _made(script, node, scope)
+    made = made_of(script, node, scope)
     if _is_dict(made):
         found = {entry.key: entry for entry in entries(script, node, scope) or ()}
         if "optimizer" not in found or not all(entry.certain for entry in found.values()):
@@ -174,7 +151,7 @@ def _parts(script: Script, node: ast.expr, scope: Scope, where: str) -> _Returne
         case ast.List(elts=[one]) | ast.Tuple(elts=[one]):
             return _parts(script, one, scope, where)
         case ast.List(elts=[first, second]) | ast.Tuple(elts=[first, second]):
-            optimizers, schedulers = _made(script, first, scope), _made(script, second, scope)
+            optimizers, schedulers = made_of(script, first, scope), made_of(script, second, scope)
             if any(isinstance(one, ast.Name) and script.is_changed(one.id, scope) for one in (first, second)):
                 return None
             match optimizers, schedulers:
@@ -182,7 +159,7 @@ def _parts(script: Script, node: ast.expr, scope: Scope, where: str) -> _Returne
                     return _Returned(optimizer, given[0] if given else None)
                 case ast.List(elts=[optimizer]), ast.Call() | ast.Dict():
                     return _Returned(optimizer, second)
-                case ast.Call(), ast.Call() if (call := _call(script, schedulers)) and _is_schedule(call):
+                case ast.Call(), ast.Call() if (call := call_of(script, schedulers)) and _is_schedule(call):
                     raise ConfigError(f"{where} returns an optimizer and a scheduler side by side, {_NOT_ONE}")
     return None
 
@@ -194,8 +171,7 @@ def _is_schedule(call: Call) -> bool:
 def _check_unreturned(script: Script, run: Run, line: int) -> None:
     """Refuse a scheduler that is made before the return in a line, and sets another rate than the optimizer's when it is made."""
     for call in script.calls:
-        made = call.name.startswith(_TORCH) or call.last in FUNCTIONS
-        if made and call.scope is run.method and call.node.lineno < line and call.last not in _AT_RATE:
+        if is_scheduler(call) and call.scope is run.method and call.node.lineno < line and call.last not in _AT_RATE:
             what = f"{call.last} in line {call.node.lineno} is not what configure_optimizers returns"
             raise ConfigError(f"{what}, so that its first rate stays in the whole run; write that as olr.Constant")
 
@@ -205,12 +181,12 @@ def _is_dict(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Dict) or (isinstance(node, ast.Call) and ast.unparse(node.func) == "dict")
 
 
-def _call(script: Script, node: ast.expr | None) -> Call | None:
+def call_of(script: Script, node: ast.expr | None) -> Call | None:
     """The call of an expression."""
     return next((call for call in script.calls if call.node is node), None)
 
 
-def _bindings(script: Script, node: ast.Name, scope: Scope) -> list[Binding]:
+def bindings_of(script: Script, node: ast.Name, scope: Scope) -> list[Binding]:
     """What a name may have where it is used: by branches that may run, and without what comes later in straight code."""
     bindings, here = script.reaching(node, scope)
     straight = here is scope and not scope.in_loop(node.lineno)
@@ -218,15 +194,15 @@ def _bindings(script: Script, node: ast.Name, scope: Scope) -> list[Binding]:
     return [binding for binding in before if binding.value is not None and script.outcome(binding.tests) is not False]
 
 
-def _made(script: Script, node: ast.expr | None, scope: Scope) -> ast.expr | None:
+def made_of(script: Script, node: ast.expr | None, scope: Scope) -> ast.expr | None:
     """The expression itself, or the one that its name has for certain."""
     if not isinstance(node, ast.Name):
         return node
-    bindings = _bindings(script, node, scope)
+    bindings = bindings_of(script, node, scope)
     return bindings[0].value if len(bindings) == 1 and script.outcome(bindings[0].tests) else None
 
 
-def _returned(script: Script, body: Sequence[ast.stmt], scope: Scope) -> ast.expr | None:
+def returned_of(script: Script, body: Sequence[ast.stmt], scope: Scope) -> ast.expr | None:
     """What a method returns for certain; None where branches that are not decided return, too."""
     for statement in body:
         match statement:
@@ -238,273 +214,9 @@ def _returned(script: Script, body: Sequence[ast.stmt], scope: Scope) -> ast.exp
                 if runs is None:
                     if any(isinstance(part, ast.Return) for part in ast.walk(statement)):
                         return None
-                elif (made := _returned(script, inner if runs else other, scope)) is not None:
+                elif (made := returned_of(script, inner if runs else other, scope)) is not None:
                     return made
             case ast.For() | ast.While() | ast.With() | ast.Try():
                 if any(isinstance(part, ast.Return) for part in ast.walk(statement)):
                     return None
-    return None
-
-
-# --- the Trainer ---
-
-
-def _fits(script: Script) -> list[Call]:
-    """The calls of `trainer.fit(model)`."""
-    found = [call for call in script.calls if getattr(call.node.func, "attr", "") == "fit"]
-    return [call for call in found if _trainer_of(script, call) is not None]
-
-
-def _trainer_of(script: Script, fit: Call) -> Call | None:
-    """The call that makes the Trainer of a `fit`; the first of several in branches that give the run one length."""
-    assert isinstance(fit.node.func, ast.Attribute)
-    node = fit.node.func.value
-    nodes = [one.value for one in _bindings(script, node, fit.scope)] if isinstance(node, ast.Name) else [node]
-    made = [_call(script, node) for node in nodes]
-    trainers = [call for call in made if call is not None and _is_trainer(call)]
-    stated = {
-        tuple(sorted(ast.unparse(word) for word in call.node.keywords if word.arg in (None, *_OF_TRAINER)))
-        for call in trainers
-    }
-    return trainers[0] if len(stated) == 1 and len(trainers) == len(made) else None
-
-
-def _is_trainer(call: Call) -> bool:
-    name = call.name.removesuffix(".from_argparse_args")
-    return name.partition(".")[0] in LIGHTNING and name.endswith(".Trainer")
-
-
-def _model_of(script: Script, fit: Call) -> str:
-    """What makes the module that a `fit` takes: `Net` or `Net.load_from_checkpoint`; empty where that is not known."""
-    given = fit.given(["model"]).get("model")
-    model = None if given is None else _call(script, _made(script, given, fit.scope))
-    return "" if model is None else model.name
-
-
-def _is_of(script: Script, run: Run, fit: Call) -> bool:
-    """Whether a `fit` is of the module: of an object of a class that has its `configure_optimizers`."""
-    methods = {script.class_of(scope) for scope in script.scopes if scope.named == _METHOD}
-    model = _model_of(script, fit).partition(".")[0]
-    return next((kind for kind in script.parents(model) if kind in methods), "") == run.kind
-
-
-def arguments_of_run(script: Script, run: Run) -> tuple[Arguments, list[str], Processes | None]:
-    """The schedule of a module and the length of its run, notes, and the number of processes.
-
-    Raises:
-        ConfigError: for a module that steps its scheduler in a way of its own.
-    """
-    _check_methods(script)
-    found = Arguments(script, _SAMPLE)
-    call = run.scheduler or run.optimizer
-    if run.scheduler is None:
-        found.take_rate(call.node, call.scope)
-    elif call.name in SCHEDULES:
-        take_class(found, call)
-    else:
-        take_function(found, call)
-        found.rename({"max_steps": "num_training_steps", "warmup_steps": "num_warmup_steps"})
-    found.values["schedule"] = call.name
-    found.values |= {"interval": "epoch", "frequency": 1} if run.scheduler is not None else {}
-    for entry in entries(script, *run.settings) or () if run.settings is not None else ():
-        if entry.key in ("interval", "frequency"):
-            found.without(entry.key)
-            found.take(entry.key, entry.value, entry.scope)
-    fits = _fits(script)
-    mine = [fit for fit in fits if _is_of(script, run, fit)] or fits
-    trainers = [call for call in script.calls if _is_trainer(call)]
-    trainer = _trainer_of(script, mine[0]) if mine else trainers[0] if len(trainers) == 1 else None
-    notes = [*run.notes, *rates_by_hand(script), *may_change(script, [run.optimizer.node])]
-    if len(mine) > 1:
-        lines = [fit.node.lineno for fit in mine[:2]]
-        notes.append(f"fit() is called in lines {lines[0]} and {lines[1]}; this is the plan of the first run")
-    if mine and _model_of(script, mine[0]).endswith(".load_from_checkpoint"):
-        notes.append(f"the checkpoint in line {mine[0].node.lineno} may give the module other arguments")
-    notes += _changes(script, run)
-    if trainer is not None:
-        _take_trainer(found, trainer)
-    else:
-        whose = "one of several Trainers" if trainers else "a Trainer in another file"
-        found.unknown["max_epochs"] = f"that of {whose}"
-    _take_loader(found, run, mine[0] if mine else None)
-    for key in _STATED & found.computed.keys():
-        found.unknown[key] = found.computed.pop(key).text
-    return found, notes, None if trainer is None else _processes(script, trainer)
-
-
-def _is_true(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and bool(node.value)
-
-
-def _changes(script: Script, run: Run) -> list[str]:
-    """Notes on calls that change the length or the rate of a run."""
-    found: dict[str, str] = {}
-    for call in script.calls:
-        line = call.node.lineno
-        config = keyword_of(call.node, "config") if call.last in ("DeepSpeedStrategy", "DeepSpeedPlugin") else None
-        if re.search(r"(?i)early_?stop", call.last):
-            found.setdefault("stop", f"{call.last} in line {line} may end the run before its last update")
-        elif call.last in _CHANGING or _is_true(keyword_of(call.node, "auto_lr_find")):
-            found.setdefault("change", f"{call.last} in line {line} changes the run in a way that is not in this plan")
-        elif run.scheduler is None and (call.name.startswith(_TORCH) or call.last in FUNCTIONS):
-            found.setdefault("made", f"{call.last} in line {line} is not what configure_optimizers returns")
-        elif run.scheduler is None and _BY_HAND.search(call.last):
-            found.setdefault("hand", f"{call.last} in line {line} may change the rate, and is not read")
-        elif config is not None:
-            found.setdefault("config", f"the config of {call.last} in line {line} may have a schedule of its own")
-    return list(found.values())
-
-
-def _check_methods(script: Script) -> None:
-    """Refuse a program that Lightning's CLI configures, and a module that steps its scheduler itself."""
-    hand = "by code that is not run; write the curve in Python with the classes of olr"
-    for call in script.calls:
-        line = call.node.lineno
-        bases = [
-            base for kind in script.parents(call.name) for made in script.classes.get(kind, ()) for base in made.bases
-        ]
-        if any(name.endswith("LightningCLI") for name in (call.name, *map(ast.unparse, bases))):
-            what = f"{call.last} in line {line} takes settings of the run from YAML files or its command, which are not read"
-            raise ConfigError(f"{what}; write the schedule in Python with the classes of olr")
-        if script.class_of(call.scope) and _steps_scheduler(script, call):
-            raise ConfigError(f"{ast.unparse(call.node.func)}() in line {line} steps the scheduler, {hand}")
-
-
-def _steps_scheduler(script: Script, call: Call) -> bool:
-    """Whether it is `self.lr_schedulers().step()`, or a step in `lr_scheduler_step` that is not the usual one."""
-    match call.node.func:
-        case ast.Attribute(value=holder, attr="step" | "step_update" as how):
-            made = ast.unparse(script.single(holder, call.scope) or holder)
-            given = len(call.node.args) + len(call.node.keywords)  # more than one are those of a scheduler of noise
-            usual = given > 1 or (call.scope.named == "lr_scheduler_step" and not given and how == "step")
-            return not usual and re.search(r"(?i)sched", f"{made} {ast.unparse(holder)}") is not None
-    return False
-
-
-def _take_trainer(found: Arguments, trainer: Call) -> None:
-    """The arguments of a Trainer that decide the length of its run."""
-    script, keywords = found.script, list(trainer.node.keywords)
-    if trainer.name.endswith(".from_argparse_args"):
-        keywords[:0] = [ast.keyword(None, part) for part in trainer.node.args[:1]]
-    for word in keywords:
-        whole = [Entry(word.arg, word.value, trainer.scope)] if word.arg is not None else None
-        parts = whole or entries(script, word.value, trainer.scope)
-        for key in sorted(_OF_TRAINER) if parts is None else ():
-            found.without(key)
-            found.unknown[key] = f"that of {ast.unparse(word.value)[:40]}"
-        for key, value, scope, certain in parts or ():
-            off = isinstance(value, ast.Constant) and not value.value
-            if key in (_SHARED if off else _ENDING):
-                effect = "gives each process all examples" if off else "may end the run before its last update"
-                script.notes[f"{key} of the Trainer in line {value.lineno} {effect}"] = None
-            key = "limit_train_batches" if key == "overfit_batches" else key
-            if key in _OF_TRAINER:
-                found.without(key)
-                if certain:
-                    found.take(key, value, scope)
-                else:
-                    found.unknown[key] = f"{ast.unparse(value)[:60]} (under a condition)"
-
-
-def _processes(script: Script, trainer: Call) -> Processes:
-    """The number of processes that a Trainer starts."""
-    given = {word.arg: word.value for word in trainer.node.keywords}
-    where = f"the Trainer in line {trainer.node.lineno}"
-
-    def value(name: str) -> object:
-        try:
-            return script.value(given[name], trainer.scope) if name in given else None
-        except UnknownError:
-            return given
-
-    if value("accelerator") == "cpu" and "devices" not in given:
-        return Processes(1, f"accelerator=cpu of {where}")
-    name = next((name for name in _DEVICES if name in given), "")
-    devices, nodes = value(name) if name else "auto", value("num_nodes")
-    count = len(devices) if isinstance(devices, list) else devices
-    if isinstance(count, int) and count > 0 and value("strategy") not in ("dp", "ddp2"):
-        nodes = 1 if nodes is None else nodes
-        if isinstance(nodes, int):
-            return Processes(count * nodes, f"{name} of {where}")
-    if name and not isinstance(count, int):
-        return Processes(None, f"{name}={ast.unparse(given[name])[:40]} of {where}")
-    return Processes(None, f"{where} takes all devices")
-
-
-# --- the data ---
-
-
-def _take_loader(found: Arguments, run: Run, fit: Call | None) -> None:
-    """The batch size and `drop_last` of the loader of the training data."""
-    loader = _loader_of_run(found.script, run, fit)
-    if loader is None:
-        found.unknown["batch_size"] = "that of a loader that is not read"
-        return
-    given = loader.given(("dataset", "batch_size", "shuffle", "sampler", "batch_sampler"))
-    if "batch_sampler" in given or loader.unpacks:
-        found.unknown["batch_size"] = f"that of {ast.unparse(loader.node)[:40]}"
-        return
-    found.values["batch_size"] = 1
-    for name in ("batch_size", "drop_last"):
-        if name in given:
-            found.without(name)
-            found.take(name, given[name], loader.scope)
-    if found.values.get("batch_size", 1) is None:
-        found.without("batch_size")
-        found.unknown["batch_size"] = "None, which leaves the batches to the data"
-
-
-def _loader_of_run(script: Script, run: Run, fit: Call | None) -> Call | None:
-    """The one `DataLoader` that a run trains on."""
-    given = {} if fit is None else fit.given(("model", "train_dataloaders", "val_dataloaders", "datamodule"))
-    for name in ("train_dataloaders", "train_dataloader", "datamodule"):
-        if name in given and fit is not None:
-            return _loader(script, given[name], fit.scope)
-    for kind in (run.kind, *script.children(run.kind)):
-        if (made := _loader_of_class(script, kind)) is not None:
-            return made
-    return None
-
-
-def _loader(script: Script, node: ast.expr, scope: Scope, depth: int = 0) -> Call | None:
-    """The `DataLoader` that an expression is: a name, a method of a data module, an object of one."""
-    made = _made(script, node, scope)
-    if made is None and isinstance(node, ast.Name):
-        made, scope = _part_of_returned(script, node, scope)
-    call = _call(script, made if not isinstance(made, ast.Name) else _made(script, made, scope))
-    if call is None or depth > 5:
-        return None
-    if call.last == "DataLoader":
-        return call
-    if call.name in script.classes:
-        return _loader_of_class(script, call.name)
-    function = call.node.func
-    if isinstance(function, ast.Attribute) and function.attr == "train_dataloader":
-        owner = _call(script, _made(script, function.value, scope))
-        return None if owner is None or owner.name not in script.classes else _loader_of_class(script, owner.name)
-    returned = script.returned(call.node)
-    return None if returned is None else _loader(script, *returned, depth + 1)
-
-
-def _part_of_returned(script: Script, name: ast.Name, scope: Scope) -> tuple[ast.expr | None, Scope]:
-    """What a function of the script returns for a name in `train, val = loaders()`, and the scope of that."""
-    for statement in ast.walk(script.tree):
-        match statement:
-            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Call() as call) if (
-                len(script.bound(name.id, scope)[0]) == 1
-            ):
-                names = [part.id if isinstance(part, ast.Name) else "" for part in targets]
-                returned, here = script.returned(call) or (None, scope)
-                if name.id in names and isinstance(returned, ast.Tuple) and len(returned.elts) == len(names):
-                    return returned.elts[names.index(name.id)], here
-    return None, scope
-
-
-def _loader_of_class(script: Script, kind: str) -> Call | None:
-    """The `DataLoader` that `train_dataloader` of a class returns."""
-    for parent in script.parents(kind):
-        for scope in script.scopes:
-            if scope.named == "train_dataloader" and script.class_of(scope) == parent:
-                node = _returned(script, getattr(scope.function, "body", []), scope)
-                return None if node is None else _loader(script, node, scope)
     return None

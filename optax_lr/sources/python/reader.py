@@ -12,7 +12,7 @@ from pathlib import Path
 from optax_lr.sources.documents import MOST_CONFIGS, renamed
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import text_of
-from optax_lr.sources.python import constructors, lightning
+from optax_lr.sources.python import constructors, lightning, lightning_run
 from optax_lr.sources.python.arguments import Arguments
 from optax_lr.sources.python.constructors import (
     FUNCTIONS,
@@ -199,14 +199,14 @@ class Reader:
         if not all(call.last in FUNCTIONS or call.name in SCHEDULES or call.name in OPTIMIZERS for call in calls):
             return []
         try:
-            return [self._of_module(run) for run in lightning.runs(self.script)]
+            return [self._of_module(run) for run in lightning_run.runs(self.script)]
         except ConfigError as error:
             raise ConfigError(f"{self.path}: {error}") from None
 
     def _of_module(self, run: lightning.Run) -> Source:
         """The config that a module of Lightning and its Trainer make."""
         self.script.notes.clear()
-        found, notes, processes = lightning.arguments_of_run(self.script, run)
+        found, notes, processes = lightning_run.arguments_of_run(self.script, run)
         self._note_group()
         notes += [note for kind, note in self._data if kind != "packing"] + self._replaced
         source = self._source(constructors.LIGHTNING, found, notes)
