@@ -152,6 +152,19 @@ def test_a_class_of_arguments_that_is_not_known_is_named(tmp_path):
     )
 
 
+def test_what_starts_the_training_elsewhere_is_named(tmp_path):
+    with pytest.raises(
+        olr.ConfigError, match=r"HuggingFace in line 2 runs train\.py with these hyperparameters; read that"
+    ):
+        read(
+            tmp_path,
+            "from sagemaker.huggingface import HuggingFace\nHuggingFace(entry_point='train.py', hyperparameters={'lr': 1e-4})",
+        )
+    text = "from transformers import HfArgumentParser\nHfArgumentParser((DataTrainingArguments, MyTrainingArguments))\n"
+    with pytest.raises(olr.ConfigError, match="line 2 fills MyTrainingArguments from the command line"):
+        read(tmp_path, text)
+
+
 def test_an_argument_in_which_all_calls_of_a_function_agree(tmp_path):
     text = (
         "from transformers import TrainingArguments\nEPOCHS = 2\n"

@@ -47,17 +47,8 @@ def why_nothing(script: Script, is_config: Callable[[str], bool | None] = lambda
         is_config: whether a module below its folder holds a config; None where it is not there.
     """
     for call in script.calls:
-        where = f"{call.name} in line {call.node.lineno}"
-        for module, way in ELSEWHERE.items():
-            of_module = f"{call.name}.".startswith((f"{module}.", f"tensorflow.{module}."))
-            if of_module and re.search(r"schedule|onecycle|decay(?!ed)", call.name.lower()):
-                if call.name == _PLATEAU and _is_unused(script, call):
-                    return f"{where} is never stepped, so that the rate of its optimizer is constant; {WRITE}"
-                return f"{where} is not read as a config; {way}"
-        if call.name.startswith("setfit."):
-            return f"{where} is a call of SetFit, which is not read; write the schedules of its two phases with olr.get_scheduler"
-        if call.name.endswith(("TrainingArguments", "TrainingConfig", *TRL)) and call.name not in script.classes:
-            return f"{where} is not a class that is known; write its arguments to a YAML file with the keys of TrainingArguments"
+        if found := _of_call(script, call):
+            return found
     if by_hand := rates_by_hand(script):
         return f"{by_hand[0].removesuffix(', which is not in this plan')}, in code that is not run; {_BY_HAND}"
     for call, kind, _ in filled_classes(script):
@@ -68,7 +59,7 @@ def why_nothing(script: Script, is_config: Callable[[str], bool | None] = lambda
         if last in TRL - _NOT_COUNTED and call.last != "HfArgumentParser":
             method = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", last.removesuffix("Config")).lower()
             return f"{start}, or the YAML file of its --config, with --trainer trl-{method}"
-        if last in TRL or last.endswith("TrainingArguments"):
+        if last in TRL or (last.endswith("TrainingArguments") and not last.startswith("Data")):
             return start
     names = script.top.names.keys()
     if {"max_lr", "warmup_steps"} <= names or {"max_lr", "warmup_iters"} <= names:
@@ -82,6 +73,25 @@ def why_nothing(script: Script, is_config: Callable[[str], bool | None] = lambda
     if rate is None:
         return "this script makes no schedule, and states no rate; read the script, the command or the YAML file that trains"
     return f"only the code of this script knows the use of {rate.text}; {WRITE}"
+
+
+def _of_call(script: Script, call: Call) -> str:
+    """The line on a call that makes a schedule, or arguments, of a kind that is not read; empty for any other."""
+    where = f"{call.name} in line {call.node.lineno}"
+    for module, way in ELSEWHERE.items():
+        of_module = f"{call.name}.".startswith((f"{module}.", f"tensorflow.{module}."))
+        if of_module and re.search(r"schedule|onecycle|decay(?!ed)", call.name.lower()):
+            if call.name == _PLATEAU and _is_unused(script, call):
+                return f"{where} is never stepped, so that the rate of its optimizer is constant; {WRITE}"
+            return f"{where} is not read as a config; {way}"
+    started = keyword_of(call.node, "entry_point")
+    if call.name.startswith("sagemaker.") and isinstance(started, ast.Constant):
+        return f"{where} runs {started.value} with these hyperparameters; read that script, and give them with --set KEY=VALUE"
+    if call.name.startswith("setfit."):
+        return f"{where} is a call of SetFit, which is not read; write the schedules of its two phases with olr.get_scheduler"
+    if call.name.endswith(("TrainingArguments", "TrainingConfig", *TRL)) and call.name not in script.classes:
+        return f"{where} is not a class that is known; write its arguments to a YAML file with the keys of TrainingArguments"
+    return ""
 
 
 def _elsewhere(script: Script, rate: str, is_config: Callable[[str], bool | None]) -> str:
