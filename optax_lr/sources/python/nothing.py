@@ -84,9 +84,9 @@ def _of_call(script: Script, call: Call) -> str:
             if call.name == _PLATEAU and _is_unused(script, call):
                 return f"{where} is never stepped, so that the rate of its optimizer is constant; {WRITE}"
             return f"{where} is not read as a config; {way}"
-    started = keyword_of(call.node, "entry_point")
-    if call.name.startswith("sagemaker.") and isinstance(started, ast.Constant):
-        return f"{where} runs {started.value} with these hyperparameters; read that script, and give them with --set KEY=VALUE"
+    started = keyword_of(call.node, "entry_point") if call.name.startswith("sagemaker.") else None
+    if isinstance(started, ast.Constant):
+        return f"{where} runs {started.value!s} with these hyperparameters; read that script, and give them with --set KEY=VALUE"
     if call.name.startswith("setfit."):
         return f"{where} is a call of SetFit, which is not read; write the schedules of its two phases with olr.get_scheduler"
     if call.name.endswith(("TrainingArguments", "TrainingConfig", *TRL)) and call.name not in script.classes:
