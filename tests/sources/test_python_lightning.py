@@ -63,6 +63,7 @@ def test_what_is_noted(tmp_path, returned, more, note):
         ("[opt], [sched]", "    def lr_scheduler_step(self, scheduler, metric):\n        scheduler.step(self.current_epoch)\n" + RUN, "scheduler.step() in line 14 steps the scheduler, by code that is not run"),
         ("[opt], [sched]", "    def on_train_batch_end(self, *a):\n        self.lr_schedulers().step()\n" + RUN, "self.lr_schedulers().step() in line 14 steps the scheduler, by code that is not run"),
         ("[opt], [sched]", "    def on_train_epoch_end(self):\n        sch = self.lr_schedulers()\n        sch.step()\n" + RUN, "sch.step() in line 15 steps the scheduler"),
+        ("opt", "    def on_train_epoch_start(self):\n        for group in self.optimizers().param_groups:\n            group['lr'] *= 0.5\n" + RUN, "sets the rate by hand"),
         ("opt", "    def optimizer_step(self, *a):\n        self.scheduler.step()\n" + RUN, "self.scheduler.step() in line 14 steps the scheduler"),
         ("[opt], [sched]", "L.pytorch.cli.LightningCLI(Net)\n", "LightningCLI in line 13 takes settings of the run from YAML files or its command"),
         ("[opt], [sched]", "class Mine(L.pytorch.cli.LightningCLI): ...\nMine(Net)\n", "Mine in line 14 takes settings of the run from YAML files or its command"),
@@ -166,9 +167,34 @@ def test_a_module_that_replaces_the_method_of_its_parent(tmp_path):
     assert (config.settings.lr_scheduler_type, config.settings.learning_rate) == ("SGD", 0.5)
 
 
-def test_a_rate_that_is_set_later_is_asked_for(tmp_path):
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("", "model = Net()\nmodel.hparams.lr = 1.0\n"),
+        ("", "Net().hparams.update({'lr': 1.0})\n"),
+        ("        super().__init__()", "        super().__init__()\n        lr = 2 * lr"),
+        ("save_hyperparameters()", "save_hyperparameters(mine(lr))"),
+    ],
+)
+def test_a_rate_that_is_set_later_is_asked_for(tmp_path, old, new):
+    path = tmp_path / "train.py"
+    path.write_text((MODULE.replace(old, new) + RUN if old else MODULE + new + RUN).replace("RETURNED", "opt"))
     with pytest.raises(olr.ConfigError, match=r"--set learning_rate=VALUE"):
-        read(tmp_path, "opt", "model = Net()\nmodel.hparams.lr = 1.0\n" + RUN)
+        olr.read_config(path)
+
+
+def test_hyperparameters_that_a_dict_states(tmp_path):
+    path = tmp_path / "train.py"
+    path.write_text(
+        MODULE.replace("save_hyperparameters()", "save_hyperparameters({'lr': 0.3})").replace("RETURNED", "opt") + RUN
+    )
+    assert olr.read_config(path).settings.learning_rate == 0.3
+
+
+def test_a_length_that_is_set_on_the_trainer_is_asked_for(tmp_path):
+    more = "t = L.Trainer(max_epochs=4)\nt.max_epochs = 9\nt.fit(Net(), torch.utils.data.DataLoader(train, batch_size=8))\n"
+    with pytest.raises(olr.ConfigError, match=r"needs max_epochs \(t\.max_epochs, set later\)"):
+        read(tmp_path, "opt", more).plan(num_examples=80)
 
 
 def test_a_warmup_that_is_counted_in_epochs_by_mistake_is_an_error(tmp_path):

@@ -10,6 +10,7 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.python.constructors import FUNCTIONS, OPTIMIZERS, SCHEDULES
 from optax_lr.sources.python.entries import entries
 from optax_lr.sources.python.objects import Script
+from optax_lr.sources.python.overrides import rates_by_hand
 from optax_lr.sources.python.rate_changes import LIGHTNING
 from optax_lr.sources.python.scopes import Binding, Call, Scope, Tests
 from optax_lr.text import words
@@ -122,7 +123,7 @@ def _run(script: Script, kind: str, method: Scope) -> Run | None:
     run = Run(kind, method, optimizer, None, None, ignored)
     if parts.scheduler is None:
         _check_unreturned(script, run, returned.lineno)
-        return run if optimizer.name in OPTIMIZERS else None
+        return run if optimizer.name in OPTIMIZERS and not rates_by_hand(script) else None
     settings = parts.scheduler
     if _is_dict(made_of(script, settings, method)):
         found = {entry.key: entry for entry in entries(script, settings, method) or ()}

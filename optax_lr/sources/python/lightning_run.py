@@ -138,6 +138,11 @@ def arguments_of_run(script: Script, run: Run) -> tuple[Arguments, list[str], Pr
     else:
         whose = "one of several Trainers" if trainers else "a Trainer in another file"
         found.unknown["max_epochs"] = f"that of {whose}"
+    holder = ast.unparse(mine[0].node.func).rpartition(".")[0] if mine else ""
+    for key in sorted(_OF_TRAINER) if trainer is not None else ():
+        if (holder, key) in script.attributes:
+            found.without(key)
+            found.unknown[key] = f"{holder}.{key}, set later"
     _take_loader(found, run, mine[0] if mine else None)
     for key in _STATED & found.computed.keys():
         found.unknown[key] = found.computed.pop(key).text

@@ -200,11 +200,20 @@ class Script(Values):
         if owner != "self.hparams" or ("self", "hparams") in self.attributes:
             return self._part(*self._own(owner.removeprefix("self."), scope), name)
         for call in self.calls:
-            kept = ast.unparse(call.node.func) == "self.save_hyperparameters"
-            if kept and self.class_of(call.scope) == self.class_of(scope):
+            what = ast.unparse(call.node.func)
+            if what.endswith("hparams.update"):
+                raise UnknownError
+            if what == "self.save_hyperparameters" and self.class_of(call.scope) == self.class_of(scope):
                 for given in call.node.args:
-                    if isinstance(given, ast.Name):  # text names arguments
+                    if not isinstance(given, ast.Constant):  # text names arguments
                         return self._part(given, call.scope, name)
+        starts = [
+            one
+            for one in self.scopes
+            if one.named == "__init__" and self.class_of(one) in self.parents(self.class_of(scope))
+        ]
+        if any(len(one.values(name)) > 1 for one in starts):  # an argument that is changed before it is kept
+            raise UnknownError
         return self._start_argument(name, scope)
 
     def _part(self, whole: ast.expr, scope: Scope, name: str) -> object:
