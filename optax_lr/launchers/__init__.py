@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from optax_lr.launchers.accelerate import accelerate_launch
 from optax_lr.launchers.axolotl import axolotl
 from optax_lr.launchers.deepspeed import deepspeed
+from optax_lr.launchers.prefixes import without_prefixes
 from optax_lr.launchers.programs import own_processes
 from optax_lr.launchers.tasks import mpirun, ray_job, srun
 from optax_lr.launchers.torchrun import torchrun
@@ -22,7 +23,6 @@ from optax_lr.launchers.words import (
     is_program,
     options_of,
     program_name,
-    without_prefixes,
 )
 from optax_lr.sources.marks import MARK, readable
 from optax_lr.sources.source import Processes, Program, count_of, product
@@ -39,12 +39,17 @@ LAUNCHERS: tuple[Launcher, ...] = (
     Launcher(srun, heads=("srun",), starts_tasks=True),
     Launcher(ray_job, heads=("ray",), starts_tasks=True),
 )
+_HEADS = frozenset(head for launcher in LAUNCHERS for head in launcher.heads)
 _INSIDE = frozenset(head for launcher in LAUNCHERS if not launcher.starts_tasks for head in launcher.heads)
-
-
+# Commands that start others, with options that are not read: profilers and submitters of jobs, and others.
+_FRONTS = words_of(
+    "nsys ncu rocprof py-spy scalene kernprof memray viztracer coverage strace valgrind perf gdb xvfb-run caffeinate jbsub bsub "
+    "qsub bitfusion"
+)
+_SEVERAL = words_of(
+    "jsrun ibrun aprun prun lrun flux rlaunch runai msrun colossalai composer fabric lightning torchx ssh tmux screen"
+)
 _BETWEEN = ("&&", "||", ";", "--")  # the words between commands
-# Profilers, and programs that submit the command behind them as a job.
-_FRONTS = words_of("nsys ncu rocprof caffeinate jbsub bsub qsub bitfusion")
 _CONTAINERS = ("apptainer", "singularity", "docker", "podman")
 
 
@@ -68,10 +73,11 @@ def program_of(words: Sequence[str], environment: Mapping[str, str], line: int =
         return None
     if MARK.fullmatch(words[0]) and words[1:2] == ["-m"]:  # $PYTHON -m package.train
         words = ["python", *words[1:]]
-    if os.path.basename(words[0]) in _FRONTS and (inside := _inside(words[1:], environment)).words:
-        launched = inside
-    elif MARK.fullmatch(words[0]) and (inside := _inside(words[1:], environment)).words:  # $LAUNCHER python train.py
-        unknown = Processes(None, f"{readable(words[0])} may start several, and the script does not define it")
+    head = os.path.basename(words[0])
+    unread = head in _FRONTS | _SEVERAL or MARK.fullmatch(words[0])  # $LAUNCHER python train.py
+    if unread and (inside := _inside(words[1:], environment)).words:
+        why = "its options are not read" if head in _SEVERAL else "the script does not define it"
+        unknown = None if head in _FRONTS else Processes(None, f"{readable(head)} may start several, and {why}")
         launched = inside._replace(processes=inside.processes or unknown)
     else:
         launched = _launched(words, environment)
@@ -113,17 +119,16 @@ def _handed_on(words: list[str], environment: dict[str, str]) -> list[str]:
     head = os.path.basename(inner[0]) if inner else ""
     known = head.startswith("python") or head in WITH_SUBCOMMAND
     script = head.endswith(".py") and any(word.endswith(".py") for word in before)
-    return inner if known or script or any(head in launcher.heads for launcher in LAUNCHERS) else []
+    return inner if known or script or head in _HEADS else []
 
 
 def _contained(words: list[str], environment: dict[str, str]) -> list[str]:
     """The command that runs in a container, with the variables that are set for it; empty where it is no training."""
-    heads = [head for launcher in LAUNCHERS for head in launcher.heads]
     for option, value in zip(words, [*words[1:], ""], strict=True):
         if option in ("-e", "--env") and "=" in value:
             name, _, text = value.partition("=")
             environment[name] = text
-    return next((words[n:] for n, word in enumerate(words) if is_program(word) or word in heads), [])
+    return next((words[n:] for n, word in enumerate(words) if is_program(word) or word in _HEADS), [])
 
 
 def _launched(words: list[str], environment: Mapping[str, str]) -> Launched:

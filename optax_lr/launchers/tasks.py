@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-from optax_lr.launchers.words import Inner, Launched, options_of, without_prefixes
+from optax_lr.launchers.words import Inner, Launched, options_of
 from optax_lr.sources.marks import readable
 from optax_lr.sources.source import Processes, count_of
 
@@ -31,7 +32,7 @@ def srun(words: list[str], environment: Mapping[str, str], inner: Inner) -> Laun
     if below.launcher:
         return below
     end = next((place for place, word in enumerate(words) if word in below.words[:1]), len(words))
-    options, _ = options_of(words[1:end])
+    options, _ = options_of([re.sub(r"^-([nN])(\d+)$", r"--\1=\2", word) for word in words[1:end]])  # `-n4`
     tasks = count_of(options.get("ntasks", options.get("n", environment.get("SLURM_NTASKS"))))
     per_node = count_of(options.get("ntasks_per_node", environment.get("SLURM_NTASKS_PER_NODE")))
     nodes = count_of(options.get("nodes", options.get("N", environment.get("SLURM_NNODES"))))
@@ -46,6 +47,6 @@ def ray_job(words: list[str], environment: Mapping[str, str], inner: Inner) -> L
     """The command behind the two dashes of `ray job submit ... -- python train.py`."""
     if "--" not in words:
         return Launched("", words, None)
-    rest = without_prefixes(words[words.index("--") + 1 :], dict(environment))
+    rest = words[words.index("--") + 1 :]
     below = inner(rest, environment)
     return below if below.words else Launched("", rest or words, None)

@@ -1,4 +1,4 @@
-"""The words of a command: options, prefixes such as `nohup`, and the program behind a launcher."""
+"""The words of a command: options, and the program behind a launcher."""
 
 from __future__ import annotations
 
@@ -7,23 +7,11 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from optax_lr.sources.marks import MARK
 from optax_lr.sources.source import Option, Processes
 from optax_lr.text import words
 
 # Commands that name a trainer themselves; the word behind each is its subcommand.
-WITH_SUBCOMMAND = words("trl swift megatron llamafactory-cli lmf axolotl litgpt tune yolo ludwig composer")
-_PREFIXES = frozenset({"nohup", "time", "exec", "sudo", "env", "command", "stdbuf", "numactl", "unbuffer", "setsid"})
-# Prefixes by GNU coreutils and util-linux: their options with a value, and the number of words before the command.
-_WITH_OPERANDS: Mapping[str, tuple[tuple[str, ...], int]] = {
-    "timeout": (("-k", "--kill-after", "-s", "--signal"), 1),
-    "nice": (("-n", "--adjustment"), 0),
-    "ionice": (("-c", "--class", "-n", "--classdata"), 0),
-    "taskset": ((), 1),
-}
-_RUNNERS = frozenset({"uv", "poetry", "pdm", "pixi", "pipenv", "hatch", "conda"})  # by their subcommand `run`
-_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
-_WITH_VALUE = words("-n -p -C --name --prefix --with --python --extra --group --chdir --directory --project")
+WITH_SUBCOMMAND = words("trl swift megatron llamafactory-cli lmf axolotl litgpt tune yolo ludwig")
 _PYTHON = re.compile(r"(?:pytho[nw]+|python|pypy|ipython)[\d.]*")
 # Options of accelerate, torchrun and deepspeed that take no value.
 _FLAGS = words(
@@ -91,31 +79,6 @@ def options_of(words: Sequence[str]) -> tuple[dict[str, Option], list[str]]:
         else:
             here.append(word)
     return {name: words if words[1:] else words[0] if words else "true" for name, words in given.items()}, positional
-
-
-def without_prefixes(words: list[str], environment: dict[str, str]) -> list[str]:
-    """The command after assignments and a prefix such as `nohup`, `env A=1` or `uv run --with x`."""
-    while words:
-        head = os.path.basename(words[0])
-        assigned = _ASSIGNMENT.fullmatch(words[0])
-        if assigned:
-            environment[assigned[1]] = assigned[2]
-            words = words[1:]
-        elif MARK.fullmatch(words[0]) and words[1:] and _ASSIGNMENT.fullmatch(words[1]):
-            words = words[1:]  # an unknown word before an assignment is one itself
-        elif head in _PREFIXES or (head in _RUNNERS and words[1:2] == ["run"]):
-            words = words[1 if head in _PREFIXES else 2 :]
-            while words and words[0].startswith("-"):
-                words = words[2 if words[0] in _WITH_VALUE else 1 :]
-        elif head in _WITH_OPERANDS:
-            valued, operands = _WITH_OPERANDS[head]
-            words = words[1:]
-            while words and words[0].startswith("-"):
-                words = words[2 if words[0] in valued else 1 :]
-            words = words[operands:]
-        else:
-            break
-    return words
 
 
 def divided(words: list[str]) -> tuple[dict[str, Option], list[str]]:

@@ -78,6 +78,15 @@ COMMANDS = [
     (f"timeout --signal=INT --foreground 1h nice -10 torchrun --nproc_per_node 2 {RUN}", 2),
     (f"ionice -c 3 -n 7 nice taskset -c 0,1 torchrun --nproc_per_node 2 {RUN}", 2),
     ("tune run lora_finetune_single_device --config a.yaml", 1),
+    (f"nsys profile -t cuda,nvtx -o x torchrun --nproc_per_node 4 {RUN}", 4),
+    (f"numactl -N 0 -m 0 sudo -u me torchrun --nproc_per_node 2 {RUN}", 2),
+    (f"env -u A CUDA_VISIBLE_DEVICES=0,1 stdbuf -o L torchrun --nproc_per_node=gpu {RUN}", 2),
+    (f"pixi run -e gpu coverage run {RUN}", 1),
+    (f"srun -n4 python {RUN}", 4),
+    (f"srun -N2 --ntasks-per-node=4 python {RUN}", 8),
+    (f"jsrun -n 2 -a 4 python {RUN}", None),
+    (f"colossalai run --nproc_per_node 4 {RUN}", None),
+    (f"ssh host torchrun --nproc_per_node 8 {RUN}", 8),
     (f"ray job submit --working-dir . -- python {RUN}", 1),
 ]
 
