@@ -135,7 +135,7 @@ def test_defaults_that_the_script_itself_has(tmp_path, text, note):
 @pytest.mark.parametrize(
     "text",
     [
-        PARSER + "args = p.parse_args()\nargs.lr = args.lr * 2\n" + CALL,
+        PARSER + "args = p.parse_args()\nif small:\n    args.lr = args.lr * 2\n" + CALL,
         PARSER + "args = p.parse_args()\np.set_defaults(lr=1)\n" + CALL,
         PARSER.replace(", default='2e-5'", "") + "args = p.parse_args()\n" + CALL,
         PARSER + PARSER.replace("2e-5", "3e-5") + "args = p.parse_args()\n" + CALL,

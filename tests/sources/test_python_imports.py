@@ -52,10 +52,19 @@ def test_settings_are_those_of_the_module(tmp_path):
     )
 
 
+def test_settings_that_the_script_sets_are_those_of_the_script(tmp_path):
+    changed = SCRIPT.replace(
+        "mine = Train()", "mine = Train()\nCFG.kind = 'linear'\nsettings.warmup = 3\nmine.batch = 2"
+    )
+    (config,) = olr.read_configs(folder(tmp_path, changed))
+    assert repr(config.plan().schedule) == repr(olr.Linear(3e-5, 50, 3))
+    assert config.settings.per_device_train_batch_size == 2
+
+
 @pytest.mark.parametrize(
     ("script", "config"),
     [
-        (SCRIPT.replace("mine = Train()", "mine = Train()\nCFG.kind = 'linear'\nsettings.warmup = 3"), CONFIG),
+        (SCRIPT.replace("mine = Train()", "mine = Train()\nif DEBUG:\n    CFG.kind = 'linear'"), CONFIG),
         (SCRIPT, CONFIG.replace('kind = "cosine"', "kind = choose()")),
         (SCRIPT, CONFIG.replace('kind = "cosine"', 'kind = "hunter2"')),
         (SCRIPT.replace("lr_scheduler_type=CFG.kind", "lr_scheduler_kwargs=STEPS"), CONFIG),

@@ -1,5 +1,7 @@
 """Lengths that a script computes from its data, and the defaults of its own parsers."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -150,6 +152,74 @@ def test_a_prepared_scheduler_is_stepped_for_each_process_and_counted_in_updates
     assert repr(command.plan().schedule) == repr(olr.Linear(1e-4, 200, 50))
     with pytest.raises(olr.ConfigError, match="num_processes is not a literal"):
         read(tmp_path, PREPARED.replace("optimizer, lr_scheduler = acc", "optimizer, other = acc"))
+
+
+EPOCHS = """
+import argparse
+import math
+import torch
+from transformers import get_scheduler
+parser = argparse.ArgumentParser()
+parser.add_argument("--max_train_steps", type=int, default=None)
+parser.add_argument("--num_train_epochs", type=int, default=3)
+parser.add_argument("--gradient_accumulation_steps", type=int, default=2)
+args = parser.parse_args()
+optimizer = torch.optim.AdamW([weight], lr=1e-4)
+train_dataloader = torch.utils.data.DataLoader(train_dataset, batch_size=4)
+{made}
+scheduler = get_scheduler("linear", optimizer=optimizer, num_warmup_steps=0, num_training_steps={steps} * accelerator.num_processes)
+optimizer, train_dataloader, scheduler = accelerator.prepare(optimizer, train_dataloader, scheduler)
+per_epoch = math.ceil(len(train_dataloader) / args.gradient_accumulation_steps)
+args.max_train_steps = args.num_train_epochs * per_epoch
+args.num_train_epochs = math.ceil(args.max_train_steps / per_epoch)
+"""
+OLDER = """
+per_epoch = math.ceil(len(train_dataloader) / args.gradient_accumulation_steps)
+if args.max_train_steps is None:
+    args.max_train_steps = args.num_train_epochs * per_epoch
+"""
+NEWER = """
+if args.max_train_steps is None:
+    per_epoch = math.ceil(len(train_dataloader) / args.gradient_accumulation_steps)
+    steps = args.num_train_epochs * per_epoch
+else:
+    steps = args.max_train_steps
+"""
+
+
+@pytest.mark.parametrize(("made", "steps"), [(OLDER, "args.max_train_steps"), (NEWER, "steps")])
+def test_a_length_that_a_script_sets_where_an_option_is_not_given(tmp_path, monkeypatch, made, steps):
+    text = EPOCHS.format(made=made, steps=steps)
+    config = read(tmp_path, text)
+    assert "args.max_train_steps is taken as not given" in config.notes
+    accelerator = SimpleNamespace(num_processes=1, prepare=lambda *parts: parts)
+    ran = {"train_dataset": list(range(203)), "accelerator": accelerator, "weight": torch.nn.Parameter(torch.zeros(1))}
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    exec(text, ran)
+    plan = config.plan(num_examples=203)
+    assert plan.max_steps == ran["args"].max_train_steps
+    ran["optimizer"].step()
+    ran["scheduler"].step()
+    assert float(plan.schedule(1)) == pytest.approx(ran["scheduler"].get_last_lr()[0], rel=1e-7)
+    given = read(tmp_path, "python train.py --max_train_steps 200", "run.sh")
+    assert given.plan().max_steps == 200
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        OLDER.replace("None:", "None and small:"),
+        OLDER + "args.max_train_steps = max(args.max_train_steps, minimum)\n",
+        OLDER + "tune(args)\n",
+        OLDER.replace("if args", "for args.max_train_steps in (1, 2):\n    pass\nif args"),
+        OLDER + "args = other()\n",
+    ],
+)
+def test_a_length_that_may_be_set_otherwise_is_asked_for(tmp_path, changed):
+    text = EPOCHS.format(made=changed, steps="args.max_train_steps")
+    text += "def tune(made):\n    made.max_train_steps = 5\n" * ("tune" in changed)
+    with pytest.raises(UnknownLengthError, match=r"max_steps is args\.max_train_steps"):
+        read(tmp_path, text).plan(num_examples=203)
 
 
 def test_a_schedule_without_a_length_has_no_epochs_of_a_trainer(tmp_path):

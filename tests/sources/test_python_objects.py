@@ -74,7 +74,9 @@ def test_objects_of_imported_classes(tmp_path, monkeypatch, kind):
     "text",
     [
         CLASSES["fields"] + "Config.lr = 5\ncfg = Config()\n",
-        CLASSES["fields"] + "cfg = Config()\ncfg.lr = 5\n",
+        CLASSES["fields"] + "cfg = Config()\nfor cfg.lr in (4, 5):\n    pass\n",
+        CLASSES["fields"] + "cfg = Config()\nif cfg.lr < 1:\n    cfg.lr = 5\n",
+        CLASSES["fields"] + "cfg = other = Config()\ncfg.lr = 4\nother.lr = 5\n",
         CLASSES["fields"]
         + "class Run:\n    def __init__(self, c):\n        self.c = c\ncfg = Config()\nRun(cfg).c.lr = 5\n",
         CLASSES["fields"] + "def tune(c):\n    c.lr = 5\ncfg = Config()\ntune(cfg)\n",
@@ -92,6 +94,11 @@ def test_what_changes_an_object_is_not_overlooked(tmp_path, text):
     assert rates_of(text) != {3e-5}
     with pytest.raises(olr.ConfigError, match=r"learning_rate=cfg\.lr is not a literal"):
         read(tmp_path, text)
+
+
+def test_an_attribute_that_straight_code_sets(tmp_path):
+    text = CLASSES["fields"] + "cfg = Config()\ncfg.lr = 5e-5\nTrainingArguments(learning_rate=cfg.lr)\ncfg.lr = 1\n"
+    assert {read(tmp_path, text)} == rates_of(text) == {5e-5}
 
 
 def test_arguments_of_the_call_are_those_of_the_object(tmp_path):

@@ -102,16 +102,19 @@ class Script(Values):
 
     # --- attributes ---
 
-    def _attribute(self, owner: str, name: str, scope: Scope) -> object:
-        """A value of a class of this file, of an object of one, or of the options of the script."""
+    def _attribute(self, owner: str, name: str, scope: Scope, line: int = 0) -> object:
+        """A value of a class of this file, of an object of one, or of the options of the script, in a `line` of it."""
         if owner.partition(".")[0] == "self":
             return self._of_self(owner, name, scope)
         if name == "num_processes" and any("sched" in prepared for prepared in self.prepared):
             what = f"{owner}.num_processes is left out, as accelerate steps a prepared scheduler once for each process"
             self.notes[what] = None
             return 1
-        if self.flow.sets(owner, name, scope) or any("." in other and key == name for other, key in self.attributes):
-            raise UnknownError
+        is_set = self.flow.sets(owner, name, scope) or any(
+            "." in other and key == name for other, key in self.attributes
+        )
+        if is_set and (last := self._last_set(owner, name, scope, line)) is not None:
+            return self._value(last, scope)
         if owner in self.classes:
             return self._in_body(owner, name)
         bound, here = self.bound(owner, scope)
@@ -136,6 +139,40 @@ class Script(Values):
             return self._declared(f"{owner}.", name, _only(self.options.declared.get(name, [])))
         raise UnknownError
 
+    def _last_set(self, owner: str, name: str, scope: Scope, line: int) -> ast.expr | None:
+        """What straight code sets an attribute to before a line; None where it sets nothing before.
+
+        Raises:
+            UnknownError: where the attribute may be set otherwise.
+        """
+        every = [
+            binding for (_, key), bindings in self.attributes.items() for binding in bindings if key in (name, "*")
+        ]
+        own = self.attributes.get((owner, name), [])
+        if (
+            len(own) < len(every)
+            or any(binding.scope is not scope for binding in own)
+            or scope.in_loop(line)
+            or not line
+        ):
+            raise UnknownError
+        if not (before := [binding for binding in own if binding.line < line]):
+            return None
+        made = _only(before)
+        rebound = any(binding.line >= made.line for binding in self.bound(owner, scope)[0])
+        whole = scope.function.body if isinstance(scope.function, Named) else self.tree.body
+        places = [part.lineno for part in whole] + [
+            part.lineno for test in whole if isinstance(test, ast.If) for part in test.body
+        ]
+        if (
+            made.value is None
+            or rebound
+            or made.line not in places
+            or any(not self._is_empty(test) for test in made.tests)
+        ):
+            raise UnknownError
+        return made.value
+
     def _is_object(self, made: ast.Call) -> bool:
         """Whether a call is one of a class of this file, or of a name that is imported."""
         whole = self.qualified(made.func)
@@ -148,7 +185,7 @@ class Script(Values):
         """An attribute of a name, of a new object, `Config().lr`, or of what a module has, `config.CFG.lr`."""
         match owner:
             case ast.Name() | ast.Attribute(value=ast.Name(id="self")):
-                return self._attribute(ast.unparse(owner), name, scope)
+                return self._attribute(ast.unparse(owner), name, scope, owner.lineno)
             case ast.Call():
                 return self._of_call(owner, name, scope)
         if (

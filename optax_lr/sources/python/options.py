@@ -111,6 +111,17 @@ class Options:
                 return given if texts_of([action]) == ["store_true"] and not stated else None
         return None
 
+    def empty(self, test: ast.expr) -> str:
+        """The option that `args.x is None` tests, if it has no default and is not known to be given; empty for any other test."""
+        match test:
+            case ast.Compare(
+                left=ast.Attribute(value=ast.Name(), attr=name), ops=[ast.Is()], comparators=[ast.Constant(value=None)]
+            ) if len(made := self.declared.get(name, [])) == 1 and name not in (self.given or ()):
+                default = keyword_of(made[0].node, "default")
+                none = default is None or (isinstance(default, ast.Constant) and default.value is None)
+                return ast.unparse(test.left) if none else ""
+        return ""
+
 
 def _holders(names: Names) -> dict[str, str]:
     """The names that hold what a parser of the command line gives; "dataclass" for fields of dataclasses."""

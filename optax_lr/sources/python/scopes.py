@@ -335,7 +335,7 @@ class Names:
         bindings, here = self.bound(use.id, scope)
         line = getattr(use, "lineno", 0)
         straight = len(bindings) > 1 and here is scope and use.id not in self.shared and not here.in_loop(line)
-        if straight and (before := here.before(use.id, line)):
+        if straight and (before := here.before(use.id, line) or [made for made in bindings if made.line < line]):
             return before, here
         if len(bindings) > _MOST_BOUND:
             return [binding._replace(value=None) for binding in bindings[:2]], here

@@ -209,6 +209,7 @@ class Values(Classes):
         name = node.id
         if len(bindings) > 1:
             bindings = [binding for binding in bindings if not self._is_for_several(binding)]
+            bindings = [binding for binding in bindings if not self._is_left_out(binding.tests)]
         if name in self.imported and here is self.top and here.values(name) == [None]:
             return self.elsewhere(self.imported[name])
         if len(bindings) != 1 or self.is_changed(name, here):
@@ -222,6 +223,17 @@ class Values(Classes):
     def is_changed(self, name: str, scope: Scope) -> bool:
         """Whether a dict or list is changed in place."""
         return bool(self.flow.calls(name, scope)) or self.flow.elsewhere(name, scope)
+
+    def _is_left_out(self, tests: Tests) -> bool:
+        """Whether an option decides that what is under these tests does not run, or an option that is not given would."""
+        return self._is_off(tests) or any(self._is_empty((test, not wanted, scope)) for test, wanted, scope in tests)
+
+    def _is_empty(self, test: tuple[ast.expr, bool, Scope]) -> bool:
+        """Whether a test holds if an option that has no default is not given; then that is noted."""
+        option = self.options.empty(test[0]) if test[1] else ""
+        if option:
+            self.notes[f"{option} is taken as not given"] = None
+        return bool(option)
 
     def _is_for_several(self, binding: Binding) -> bool:
         """Whether a statement runs only in several processes, under `if world_size != 1`; then it is noted."""
