@@ -123,7 +123,10 @@ def _run(script: Script, kind: str, method: Scope) -> Run | None:
     run = Run(kind, method, optimizer, None, None, ignored)
     if parts.scheduler is None:
         _check_unreturned(script, run, returned.lineno)
-        return run if optimizer.name in OPTIMIZERS and not rates_by_hand(script) else None
+        for by_hand in rates_by_hand(script):
+            what = by_hand.removesuffix(", which is not in this plan")
+            raise ConfigError(f"{what}, in code that is not run; write its function as an olr.Function")
+        return run if optimizer.name in OPTIMIZERS else None
     settings = parts.scheduler
     if _is_dict(made_of(script, settings, method)):
         found = {entry.key: entry for entry in entries(script, settings, method) or ()}
