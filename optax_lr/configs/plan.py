@@ -130,7 +130,7 @@ def make_plan(
     per_epoch = None if data is None else trainer.steps_per_epoch(settings, data, version)
     length = trainer.total_steps(settings, per_epoch, data, version)
     warmup = int(trainer.warmup_steps(settings, length, version, data))
-    notes += trainer.notes(settings, length, version)
+    notes += tuple(trainer.notes(settings, length, version))
     if (
         settings.max_samples is not None
         and num_examples is not None

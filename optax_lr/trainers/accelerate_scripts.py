@@ -65,9 +65,9 @@ class Loop(Transformers):
             raise UnknownLengthError(f"{why}; give the length (max_steps=..., --max-steps)")
         return super().total_steps(settings, per_epoch, data, version)
 
-    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
+    def notes(self, settings: Settings, max_steps: int, version: str) -> Iterator[str]:
         """The version of transformers has no part in it."""
-        return ()
+        yield from ()
 
 
 class Diffusers(Loop):

@@ -179,13 +179,13 @@ class Axolotl(Transformers):
         """The settings with whether the steps of the data are known."""
         return settings.also(measured=data is not None or settings.streaming)
 
-    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
+    def notes(self, settings: Settings, max_steps: int, version: str) -> Iterator[str]:
         """Its warmup has the same length for every version of transformers; a ratio may be of the steps of the data."""
-        made, own = block.notes_of(settings), settings.own
+        yield from block.notes_of(settings)
+        own = settings.own
         fixed = settings.own_rates or settings.warmup_steps or (settings.warmup_ratio is None and own["warmup_given"])
-        if own["measured"] or own["generate"] or fixed:
-            return made
-        return (*made, "the warmup is shorter if the data have fewer steps than max_steps; give --num-examples")
+        if not (own["measured"] or own["generate"] or fixed):
+            yield "the warmup is shorter if the data have fewer steps than max_steps; give --num-examples"
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
         """The scheduler with axolotl's floors, and its restarts around it."""

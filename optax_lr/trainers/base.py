@@ -318,9 +318,9 @@ class Trainer(abc.ABC):
                 raise
             raise settings.error(str(error).splitlines()[0]) from None
 
-    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
+    def notes(self, settings: Settings, max_steps: int, version: str) -> Iterator[str]:
         """The differences of other versions of the trainer, one line each."""
-        return ()
+        yield from ()
 
     def write(self, schedule: Schedule) -> dict[str, object]:
         """The keys with which this trainer runs `schedule`. Raises `ConfigError` where it has none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
@@ -68,7 +68,7 @@ class DeepSpeed(Trainer):
             return like(max_steps, 0)
         return like(max_steps, settings.scheduler_block.params.get("warmup_num_steps", 1000))
 
-    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
+    def notes(self, settings: Settings, max_steps: int, version: str) -> Iterator[str]:
         return block.notes_of(settings)
 
     def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -128,14 +128,12 @@ def scheduler_of(whole: Source, deepspeed: object) -> tuple[SchedulerBlock | Non
     return None, (f"deepspeed: {deepspeed} {where}; {replaces}",)
 
 
-def notes_of(settings: Settings) -> tuple[str, ...]:
+def notes_of(settings: Settings) -> Iterator[str]:
     """The differences of other versions of DeepSpeed for the block."""
     params = settings.scheduler_block.params if settings.scheduler_block is not None else {}
-    return tuple(
-        f"{name}: DeepSpeed before 0.19.4 takes it and goes along a line all the same"
-        for name, value in params.items()
-        if name.endswith("_stair_count") and value > 0
-    )
+    for name, value in params.items():
+        if name.endswith("_stair_count") and value > 0:
+            yield f"{name}: DeepSpeed before 0.19.4 takes it and goes along a line all the same"
 
 
 def checked_block(source: str, block: object) -> SchedulerBlock | None:

@@ -200,15 +200,15 @@ class LlamaFactoryPPO(LlamaFactory):
         Source: `trl.PPOTrainer` 0.9.6, which prepares the scheduler; `accelerate.scheduler.AcceleratedScheduler.step`.
         """
         made = super().schedule(settings, max_steps=max_steps, warmup_steps=warmup_steps, **changes)
-        processes: int = settings.own.get("processes", 1)
+        processes: int = settings.own["processes"]
         return made if processes == 1 or isinstance(made, Constant) else InSamples(made, per_step=processes)
 
-    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
+    def notes(self, settings: Settings, max_steps: int, version: str) -> Iterator[str]:
         """What a step is, in addition to what transformers needs."""
-        notes = [*super().notes(settings, max_steps, version)]
-        if (processes := settings.own.get("processes", 1)) > 1 and settings.lr_scheduler_type != "constant":
-            notes.append(f"each of the {processes} processes steps the schedule, which ends before the run does")
-        return (*notes, "a step is one batch of PPO: the updates of ppo_epochs have one rate")
+        yield from super().notes(settings, max_steps, version)
+        if (processes := settings.own["processes"]) > 1 and settings.lr_scheduler_type != "constant":
+            yield f"each of the {processes} processes steps the schedule, which ends before the run does"
+        yield "a step is one batch of PPO: the updates of ppo_epochs have one rate"
 
     def filled_keywords(self, settings: Settings, max_steps: Real, warmup_steps: Real) -> dict[str, object]:
         return {}

@@ -210,15 +210,15 @@ class MegatronSwift(Trainer):
         """The iterations as given, or the fraction of the decay, which need not be whole, rounded up."""
         return like(max_steps, math.ceil(_warmup(settings, int(max_steps))))
 
-    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
+    def notes(self, settings: Settings, max_steps: int, version: str) -> Iterator[str]:
         """A note where the data of the epochs end before a generation of completions is used up."""
         counts: Counts | None = settings.own["counts"]
         rounds = 0 if counts is None else counts.rounds
-        if not rounds or settings.max_steps > 0 or max_steps % rounds < 2:
-            return ()
-        last = max_steps - max_steps % rounds + 1
-        note = f"{max_steps} iterations are not whole generations of {rounds}: the prompts may end in the last one, and the run "
-        return (f"{note}after iteration {last}, before the schedule does",)
+        if rounds and settings.max_steps < 0 and max_steps % rounds > 1:
+            last = (
+                f"the prompts may end in the last one, and the run after iteration {max_steps - max_steps % rounds + 1}"
+            )
+            yield f"{max_steps} iterations are not whole generations of {rounds}: {last}, before the schedule does"
 
     def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         """That of Megatron-LM, whose decay ends with the run if the config does not say where."""

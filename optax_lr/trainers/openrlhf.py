@@ -173,15 +173,13 @@ class OpenRLHF(Trainer):
             return settings.also(left=0)
         return settings.also(left=self.training_examples(settings, data.examples) % chunk)
 
-    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
+    def notes(self, settings: Settings, max_steps: int, version: str) -> Iterator[str]:
         """A note where the run is shorter or longer than its schedule."""
         left = settings.own["left"]
         if left and settings.own["reinforced"]:
-            dropped = f"before 0.9.1, OpenRLHF drops {left} prompts of an episode"
-            return (f"{dropped}, and the run ends before the schedule does",)
-        more = int(settings.num_train_epochs * left // settings.per_device_train_batch_size)
-        after = f"{left} examples of an epoch count in the next: after these steps up to {more} more follow"
-        return (after,) if more else ()
+            yield f"before 0.9.1, OpenRLHF drops {left} prompts of an episode, and the run ends before the schedule does"
+        elif more := int(settings.num_train_epochs * left // settings.per_device_train_batch_size):
+            yield f"{left} examples of an epoch count in the next: after these steps up to {more} more follow"
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         return part_of(max_steps, settings.own["ratio"], up=True)

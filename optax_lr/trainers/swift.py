@@ -148,9 +148,9 @@ class Swift(Transformers):
         """Rounded down, but at least one."""
         return validation_examples(examples, share)
 
-    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
+    def notes(self, settings: Settings, max_steps: int, version: str) -> Iterator[str]:
         """It keeps `warmup_ratio` for every version of transformers."""
-        return ()
+        yield from ()
 
 
 def tuner_of(source: Source, values: Mapping[str, object]) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, LinearRamp, Schedule
@@ -102,9 +102,10 @@ class Torchtitan(Trainer):
         """The steps as given, at most all of the schedule."""
         return min(int(settings.warmup_steps), settings.own["total"] or max_steps)
 
-    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
+    def notes(self, settings: Settings, max_steps: int, version: str) -> Iterator[str]:
         given, warmup = int(settings.warmup_steps), self.warmup_steps(settings, max_steps, version)
-        return (f"lr_scheduler.warmup_steps {given} is cut to {warmup}, all of the schedule",) if given > warmup else ()
+        if given > warmup:
+            yield f"lr_scheduler.warmup_steps {given} is cut to {warmup}, all of the schedule"
 
     def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         """A line that is at the rate in its last step, a stable phase, and a decay to one step behind the last one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Unpack
 
 from optax_lr.arguments import unknown
@@ -48,20 +48,18 @@ from optax_lr.trainers.training_arguments import (
 ZERO_COUNTS = (4, 49)  # the first version in which max_steps: 0 does not mean the epochs
 ROUNDED_UP = (4, 52)  # the first version that counts the last, smaller group of an epoch
 RATIO_GONE = (5, 15)  # the first version without warmup_ratio
-_MIN_LR = frozenset({"num_cycles", "min_lr", "min_lr_rate"})
 # What each name takes in lr_scheduler_kwargs; the constant ones drop whatever is there.
 KEYWORDS: Mapping[str, frozenset[str]] = {
-    "linear": frozenset(),
-    "cosine": frozenset({"num_cycles"}),
-    "cosine_with_restarts": frozenset({"num_cycles"}),
-    "polynomial": frozenset({"lr_end", "power"}),
-    "inverse_sqrt": frozenset({"timescale"}),
-    "cosine_with_min_lr": _MIN_LR,
-    "cosine_warmup_with_min_lr": _MIN_LR | {"warmup_lr_rate"},
-    "warmup_stable_decay": frozenset({"num_decay_steps", "num_stable_steps", "min_lr_ratio", "num_cycles"})
-    | {"warmup_type", "decay_type"},
-    "constant": frozenset(),
-    "constant_with_warmup": frozenset(),
+    "linear": words(""),
+    "cosine": words("num_cycles"),
+    "cosine_with_restarts": words("num_cycles"),
+    "polynomial": words("lr_end power"),
+    "inverse_sqrt": words("timescale"),
+    "cosine_with_min_lr": words("num_cycles min_lr min_lr_rate"),
+    "cosine_warmup_with_min_lr": words("num_cycles min_lr min_lr_rate warmup_lr_rate"),
+    "warmup_stable_decay": words("num_decay_steps num_stable_steps min_lr_ratio num_cycles warmup_type decay_type"),
+    "constant": words(""),
+    "constant_with_warmup": words(""),
 }
 _WORDS = {"warmup_type", "decay_type"}
 _MAY_BE_NULL = ("min_lr", "min_lr_rate", "timescale", "num_stable_steps", "warmup_lr_rate")
@@ -255,39 +253,31 @@ class Transformers(Trainer):
         given = steps if ratio is None else ratio
         return like(max_steps, int(given)) if given >= 1 else part_of(max_steps, given, up=True)
 
-    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
+    def notes(self, settings: Settings, max_steps: int, version: str) -> Iterator[str]:
         """The versions in which the warmup has another length, or the key is refused."""
-        notes = list(block.notes_of(settings))
+        yield from block.notes_of(settings)
+        ratio, steps, at = settings.warmup_ratio, settings.warmup_steps, version_of(version)
         if max_steps == 0:
-            notes.append(
-                "max_steps: 0 does not mean the epochs from transformers 4.49 on: the trainer makes one step, at schedule(0). "
-                "-1 means them; for a run before that give --transformers-version 4.48.3"
-            )
-        at = version_of(version)
+            meaning = "max_steps: 0 does not mean the epochs from transformers 4.49 on: the trainer makes one step, at schedule(0)"
+            yield f"{meaning}. -1 means them; for a run before that give --transformers-version 4.48.3"
         if settings.older and settings.max_steps < 0 and settings.gradient_accumulation_steps > 1 and at >= ROUNDED_UP:
-            notes.append(
-                f"{settings.older} is of older versions; transformers before 4.52 rounds the updates of an epoch down. For a run "
-                "of that time give --transformers-version 4.48.3"
+            rounds = (
+                f"{settings.older} is of older versions; transformers before 4.52 rounds the updates of an epoch down"
             )
-        if settings.warmup_ratio is None:
-            return tuple(notes)
-        steady = settings.lr_scheduler_type == "constant" and settings.scheduler_block is None
-        here = 0 if steady else int(self.warmup_steps(settings, max_steps, version))
+            yield f"{rounds}. For a run of that time give --transformers-version 4.48.3"
+        if ratio is None or (settings.lr_scheduler_type == "constant" and settings.scheduler_block is None):
+            return
+        here = int(self.warmup_steps(settings, max_steps, version))
         if at >= RATIO_GONE and here:
-            notes.append(
-                f"warmup_ratio is gone from transformers 5.15 on, and {version} refuses it; read as "
-                f"5.0 to 5.14 read it: {here} steps. The key is warmup_steps: {settings.warmup_ratio}"
-            )
-        if not steady and settings.warmup_ratio <= 1 and settings.warmup_steps == int(settings.warmup_steps):
+            gone = f"warmup_ratio is gone from transformers 5.15 on, and {version} refuses it"
+            yield f"{gone}; read as 5.0 to 5.14 read it: {here} steps. The key is warmup_steps: {ratio}"
+        if ratio <= 1 and steps == int(steps):
             other = "4.57.0" if at >= (5, 0) else "5.8.0"
             there = int(self.warmup_steps(settings, max_steps, other))
             if there != here:
-                others = f" with warmup_steps {settings.warmup_steps:g}" if settings.warmup_steps else ""
-                notes.append(
-                    f"warmup_ratio {settings.warmup_ratio:g}{others} is {here} steps in transformers "
-                    f"{version} and {there} in {other}; keep one of the two keys, or write the steps out"
-                )
-        return tuple(notes)
+                what = f"warmup_ratio {ratio:g}{f' with warmup_steps {steps:g}' if steps else ''} is {here} steps"
+                where = f"in transformers {version} and {there} in {other}"
+                yield f"{what} {where}; keep one of the two keys, or write the steps out"
 
     # --- the schedule ---
 

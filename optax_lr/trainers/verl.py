@@ -231,11 +231,12 @@ class Verl(Trainer):
         steps = 0 if data is None else self.steps_per_epoch(settings, data, self.newest) or 0
         return settings.also(ends=int(settings.num_train_epochs) * steps)
 
-    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
+    def notes(self, settings: Settings, max_steps: int, version: str) -> Iterator[str]:
         ends, stop = settings.own["ends"], settings.own.get("stop", 0)
         if 0 < stop < max_steps:
-            return (f"{_STEPS} {stop} ends the run, but not the schedule, which has the length of the epochs",)
-        return (f"the run ends with its epochs, after {ends} of these steps",) if 0 < ends < max_steps else ()
+            yield f"{_STEPS} {stop} ends the run, but not the schedule, which has the length of the epochs"
+        elif 0 < ends < max_steps:
+            yield f"the run ends with its epochs, after {ends} of these steps"
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """The steps as given, else the share of the run, rounded down."""

@@ -99,15 +99,11 @@ class VerlSFT(Verl):
             dataclasses.replace(settings, per_device_train_batch_size=batch // ranks), examples // ranks
         )
 
-    def notes(self, settings: Settings, max_steps: int, version: str) -> tuple[str, ...]:
+    def notes(self, settings: Settings, max_steps: int, version: str) -> Iterator[str]:
+        yield from super().notes(settings, max_steps, version)
         batch, ranks = settings.per_device_train_batch_size, settings.own["ranks"]
-        notes = super().notes(settings, max_steps, version)
-        if batch % ranks == 0:
-            return notes
-        return (
-            *notes,
-            f"{BATCH} {batch}: each of {ranks} processes takes {batch // ranks} examples, and the rest is left out",
-        )
+        if batch % ranks:
+            yield f"{BATCH} {batch}: each of {ranks} processes takes {batch // ranks} examples, and the rest is left out"
 
     def processes(self, source: Source, keys: Keys) -> Processes | None:
         """Those of torchrun, except with Ray."""
