@@ -72,7 +72,6 @@ class Levanter(Trainer):
         return with_places(file, source.values)
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        name = source.name
         values: Mapping[str, Any] = source.values
         if source.program is not None and self.config_file(source) is None:
             values = self.merged({}, source)
@@ -83,11 +82,12 @@ class Levanter(Trainer):
         strange = self.unknown(source, values, keys_of("levanter") | {"config_path"})
         for section, inner in (("trainer", trainer), ("optimizer", optimizer)):
             strange += self.unknown(source, inner, keys_of(f"levanter_{section}") | {"type"}, section=section)
-        for key in sorted(_NOT_READ & optimizer.keys()):
-            if optimizer[key] not in (None, 0, 0.0):
-                raise source.error(f"optimizer.{key} is not read: only one cycle of Levanter's schedules is")
         given = {f"optimizer.{key}": value for key, value in optimizer.items()}
-        keys = Keys(name, given | {f"trainer.{key}": value for key, value in trainer.items()}, PYDANTIC, _DEFAULTS)
+        given |= {f"trainer.{key}": value for key, value in trainer.items()}
+        keys = Keys(source.name, given, PYDANTIC, _DEFAULTS)
+        keys.refuse(
+            sorted(f"optimizer.{key}" for key in _NOT_READ), "is not read: only one cycle of Levanter's schedules is"
+        )
         style = keys["optimizer.lr_schedule"]
         if isinstance(style, Mapping) and set(style) <= {"type", "exponent"} and style.get("exponent", 1.0) == 1.0:
             style = style.get("type")
@@ -130,9 +130,8 @@ class Levanter(Trainer):
             case Polynomial(learning_rate=rate, max_steps=end, warmup_steps=warmup, min_lr=low, power=1):
                 style = "linear"
             case _:
-                raise ConfigError(
-                    f"Levanter cannot express {type(schedule).__name__}; it has cosine and linear decays to a share"
-                )
+                kind = type(schedule).__name__
+                raise ConfigError(f"Levanter cannot express {kind}; it has cosine and linear decays to a share")
         if not rate > 0:
             raise ConfigError("Levanter's floor is a share of learning_rate, which must be above 0")
         steps, length = int(warmup), int(end)

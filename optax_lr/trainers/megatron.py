@@ -10,7 +10,6 @@ from fractions import Fraction
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, InverseSqrt, LinearRamp, Schedule
 from optax_lr.schedules.compositions import InSamples, Stages
-from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Reading, Recognised, Trainer, key_list
@@ -30,7 +29,17 @@ _DEFAULTS: Mapping[str, object] = {"min_lr": 0.0, "lr_decay_style": "linear"}
 
 _SAMPLES = ("train_samples", "lr_decay_samples", "lr_warmup_samples", "lr_wsd_decay_samples")
 _CHANGE_AS_THEY_GO = ("rampup_batch_size", "step_batch_size_schedule", "override_opt_param_scheduler")
-_ENDS = ("exit_interval", "exit_duration_in_mins", "exit_signal_handler")
+# What options change that are not read.
+_NOTES = {
+    "fp16": "iterations that are skipped for overflow do not advance the schedule",
+    **{
+        key: f"{key}: the run may end before its last iteration"
+        for key in ("exit_interval", "exit_duration_in_mins", "exit_signal_handler")
+    },
+    "use_checkpoint_opt_param_scheduler": (
+        "use_checkpoint_opt_param_scheduler: the rates of a checkpoint that is loaded replace these"
+    ),
+}
 
 
 class Megatron(Trainer):
@@ -90,9 +99,9 @@ class Megatron(Trainer):
         if found.section:
             self.unknown(source, values, frozenset({_SECTION}))
             values = {key: value for key, value in _options(values[_SECTION]).items() if value is not None}
-        _refuse_options(name, values)
-        strange = self.unknown(source, values, keys_of("megatron"))
         keys = Keys(name, values, ARGPARSE, _DEFAULTS)
+        _refuse_options(keys)
+        strange = self.unknown(source, values, keys_of("megatron"))
         style = one_of(f"{name}: --lr-decay-style", keys["lr_decay_style"], STYLES)
         length = _updates(keys, "train")
         if length is None:
@@ -120,15 +129,11 @@ class Megatron(Trainer):
             kind = "samples" if "train_samples" in keys else "iters"
             whose = "Megatron-LM: the length of the run"
             defaults += (Default(f"lr_decay_{kind}", keys.whole(f"train_{kind}"), whose),)
-        notes: tuple[str, ...] = ()
-        notes += ("iterations that are skipped for overflow do not advance the schedule",) if "fp16" in keys else ()
-        notes += tuple(f"{key}: the run may end before its last iteration" for key in _ENDS if key in keys)
+        notes = [note for key, note in _NOTES.items() if key in keys]
         if not _adds_no_options(source) and (added := super().refused(strange, source)):
             some = f"{', '.join(added[:5])}{', ...' if added[5:] else ''}"
-            notes += (f"{source.program_name} adds options of its own, which are none of Megatron-LM itself: {some}",)
-        if "use_checkpoint_opt_param_scheduler" in keys:
-            notes += ("use_checkpoint_opt_param_scheduler: the rates of a checkpoint that is loaded replace these",)
-        return Reading(settings, (), notes, defaults, strange)
+            notes.append(f"{source.program_name} adds options of its own, which are none of Megatron-LM itself: {some}")
+        return Reading(settings, (), tuple(notes), defaults, strange)
 
     def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         """The decay to `--min-lr` at the end of the decay, and that floor behind it."""
@@ -180,20 +185,17 @@ def _options(section: object) -> dict[str, object]:
     return made if _MARKS & made.keys() else {}
 
 
-def _refuse_options(source: str, values: Mapping[str, object]) -> None:
+def _refuse_options(keys: Keys) -> None:
     """Raise for options that change the schedule in a way that is not read."""
-    for key in _CHANGE_AS_THEY_GO:
-        if key in values:
-            option = f"--{key.replace('_', '-')}"
-            raise ConfigError(
-                f"{source}: {option} changes the schedule as it goes, and is not read; make it of the classes of olr"
-            )
-    if "lr" not in values:
-        raise ConfigError(f"{source}: Megatron-LM needs --lr")
-    samples = [key for key in values if key.endswith("_samples") and key.startswith(("train", "lr_"))]
-    iterations = [key for key in values if key in ("train_iters", "lr_decay_iters", "lr_warmup_iters")]
+    for key in filter(keys.given.__contains__, _CHANGE_AS_THEY_GO):
+        changes = f"--{key.replace('_', '-')} changes the schedule as it goes"
+        raise keys.error(f"{changes}, and is not read; make it of the classes of olr")
+    if "lr" not in keys:
+        raise keys.error("Megatron-LM needs --lr")
+    samples = [key for key in keys.given if key.endswith("_samples") and key.startswith(("train", "lr_"))]
+    iterations = [key for key in keys.given if key in ("train_iters", "lr_decay_iters", "lr_warmup_iters")]
     if samples and iterations:
-        raise ConfigError(f"{source}: Megatron-LM refuses {samples[0]} with {iterations[0]}; keep one form")
+        raise keys.error(f"Megatron-LM refuses {samples[0]} with {iterations[0]}; keep one form")
 
 
 def _updates(keys: Keys, what: str) -> Fraction | None:
@@ -203,13 +205,9 @@ def _updates(keys: Keys, what: str) -> Fraction | None:
     if f"{what}_samples" not in keys:
         return None
     if "global_batch_size" not in keys:
-        raise keys.error(
-            f"{what}_samples needs --global-batch-size here, which is the micro batch times the data-parallel ranks"
-        )
-    batch = keys.whole("global_batch_size")
-    if batch < 1:
-        raise keys.error(f"--global-batch-size must be at least 1, not {batch}")
-    return Fraction(keys.whole(f"{what}_samples"), batch)
+        batch = "--global-batch-size here, which is the micro batch times the data-parallel ranks"
+        raise keys.error(f"{what}_samples needs {batch}")
+    return Fraction(keys.whole(f"{what}_samples"), keys.whole("global_batch_size", least=1))
 
 
 def _warmup(keys: Keys, decay: Fraction) -> Fraction:

@@ -12,7 +12,7 @@ from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, too_few
 from optax_lr.trainers.keys import Default, Keys, with_places
-from optax_lr.trainers.settings import PYDANTIC, Settings
+from optax_lr.trainers.settings import PYDANTIC, YES, Settings
 
 _COSINE = "get_cosine_schedule_with_warmup"
 # Arguments of the scheduler; the recipe gives the last two itself, whatever the config says.
@@ -44,7 +44,7 @@ class Torchtune(Trainer):
     no_length = (
         "the length of the run is not known: give the number of training examples (num_examples=..., --num-examples)"
     )
-    names = words("num_train_epochs per_device_train_batch_size gradient_accumulation_steps")
+    names = words("learning_rate num_train_epochs per_device_train_batch_size gradient_accumulation_steps")
     elsewhere = " but of a recipe of your own"
     renamed = {
         "learning_rate": "optimizer.lr",
@@ -63,9 +63,8 @@ class Torchtune(Trainer):
         """The YAML of `--config`; a shipped one is named without a suffix."""
         value = next(iter(_config_words(source)), None)
         if isinstance(value, str) and not value.endswith((".yaml", ".yml")):
-            raise source.error(
-                f"{value} is a recipe that torchtune ships; copy it with `tune cp {value} F.yaml`, and read that"
-            )
+            copy = f"copy it with `tune cp {value} F.yaml`, and read that"
+            raise source.error(f"{value} is a recipe that torchtune ships; {copy}")
         return value if isinstance(value, str) else None
 
     def merged(self, file: Mapping[str, object], source: Source) -> dict[str, object]:
@@ -77,51 +76,48 @@ class Torchtune(Trainer):
         return with_places(file, given)
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        name, values = source.name, source.values
+        values = source.values
         if source.program is not None and self.config_file(source) is None:
             raise source.error("tune run without --config cannot be read")
-        optimizer = values.get("optimizer")
-        if not isinstance(optimizer, Mapping) or optimizer.get("lr") is None:
+        sections = {name: inner for name, inner in values.items() if isinstance(inner, Mapping)}
+        inside = {f"{name}.{key}": value for name, inner in sections.items() for key, value in inner.items()}
+        keys = Keys(source.name, {**values, **inside}, PYDANTIC)
+        if "optimizer.lr" not in keys:
             raise source.error("optimizer.lr is not in the recipe")
         if any(values.get(key) for key in _REINFORCED):
             raise source.error(f"torchtune's recipes of PPO and GRPO are not read; {WRITE}")
         self.unknown(source, {**values, **source.command.options}, _KEYS)
-        self.unknown(source, optimizer, frozenset({"lr"}), section="optimizer")
-        scheduler = values.get("lr_scheduler")
-        own: dict[str, object] = {}
-        kind, warmup = "constant", 0
-        defaults = []
-        if isinstance(scheduler, Mapping) and scheduler.get("_component_"):
-            kind = str(scheduler["_component_"])
-            if not kind.endswith(_COSINE):
-                raise source.error(f"lr_scheduler {kind} is not read; torchtune's own is {_COSINE}")
-            kind = "cosine"
-            for key in scheduler:
-                if key not in _ARGUMENTS:
-                    raise source.error(f"lr_scheduler.{key} is not an argument of torchtune's {_COSINE}; take it out")
-            arguments = Keys(name, scheduler, PYDANTIC, section="lr_scheduler.")
-            warmup, own["cycles"] = arguments.whole("num_warmup_steps"), arguments.number("num_cycles", 0.5)
-        else:
+        self.unknown(source, sections["optimizer"], frozenset({"lr"}), section="optimizer")
+        component, defaults = str(keys.get("lr_scheduler._component_") or ""), []
+        if not component.endswith(_COSINE if component else ""):
+            raise source.error(f"lr_scheduler {component} is not read; torchtune's own is {_COSINE}")
+        for key in sections["lr_scheduler"] if component else ():
+            if key not in _ARGUMENTS:
+                raise source.error(f"lr_scheduler.{key} is not an argument of torchtune's {_COSINE}; take it out")
+        if not component:
             defaults.append(Default("lr_scheduler", "none: a constant rate", "torchtune's full recipes"))
-        keys = Keys(name, values, PYDANTIC)
-        own["limit"] = keys.whole("max_steps_per_epoch")  # 0 for none
-        group = math.prod(keys.whole(key, 1) for key in _PARALLEL)
-        own["group"] = group
         for key in ("epochs", "batch_size"):
             if key not in keys:
                 raise source.error(f"{key} is not in the recipe, and torchtune has no default for it")
         if "gradient_accumulation_steps" not in keys:
             defaults.append(Default("gradient_accumulation_steps", 1, "this reader; torchtune's recipes state it"))
-        taken = {"learning_rate": optimizer["lr"], "warmup_steps": warmup}
-        settings = self.settings_of(keys, taken, lr_scheduler_type=kind, own=own)
-        dataset = values.get("dataset")
-        packed = isinstance(dataset, Mapping) and dataset.get("packed") in (True, "True", "true")
-        notes: tuple[str, ...] = ()
-        if packed:
-            notes += ("dataset.packed: the number of examples is that of the packs",)
+        group = math.prod(keys.whole(key, 1) for key in _PARALLEL)
+        settings = self.settings_of(
+            keys,
+            {"warmup_steps": keys.whole("lr_scheduler.num_warmup_steps") if component else 0},
+            lr_scheduler_type="cosine" if component else "constant",
+            own={
+                "cycles": keys.number("lr_scheduler.num_cycles", 0.5) if component else 0.0,
+                "limit": keys.whole("max_steps_per_epoch"),  # 0 for none
+                "group": group,
+            },
+        )
+        notes = []
+        if keys.get("dataset.packed") in YES:
+            notes.append("dataset.packed: the number of examples is that of the packs")
         if group > 1:
-            notes += (f"groups of {group} processes have the same examples, by {' and '.join(_PARALLEL)}",)
-        return Reading(settings, (), notes, tuple(defaults))
+            notes.append(f"groups of {group} processes have the same examples, by {' and '.join(_PARALLEL)}")
+        return Reading(settings, (), tuple(notes), tuple(defaults))
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
         """Each rank's batches without the last short one, in groups that are rounded down."""
@@ -129,12 +125,11 @@ class Torchtune(Trainer):
         if data.processes > 1 and data.processes % group:
             raise settings.error(f"{data.processes} processes cannot be divided into the recipe's groups of {group}")
         shares = max(1, data.processes // group)
-        batches: int = -(-data.examples // shares) // settings.per_device_train_batch_size
-        steps = batches // settings.gradient_accumulation_steps
-        limit = settings.own["limit"]
+        batch, accumulated = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
+        steps: int = -(-data.examples // shares) // batch // accumulated
         if steps == 0:
-            raise too_few(settings, data, settings.per_device_train_batch_size * settings.gradient_accumulation_steps)
-        return min(steps, int(limit)) if limit else steps
+            raise too_few(settings, data, batch * accumulated)
+        return min(steps, settings.own["limit"] or steps)
 
     def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         if settings.lr_scheduler_type == "constant":
