@@ -31,6 +31,7 @@ _HIDDEN = r"<text \d+>(?:[()='\"]*<text \d+>)*(?:\(\))?"
 # What a message says in place of a private text.
 _PLAIN = (
     (rf"(?<=\w)={_HIDDEN}", ""),  # learning_rate=f(x) is not a literal
+    (rf" \({_HIDDEN}, \.\.\.\)", ""),  # learning_rate, ..., warmup_ratio (f(x), ...) are not literals
     (rf" is {_HIDDEN}, which is not a literal", " is not a literal"),
     (rf" is {_HIDDEN}(?=; give the number of training examples)", " is computed from the data"),
     (rf", not '?{_HIDDEN}'?", ", not a text"),

@@ -84,15 +84,20 @@ def _what_is_missing(source: Source, missing: Mapping[str, str]) -> str:
     """Which settings have values that the source does not say, and what to do."""
     way = " ".join(f"--set {key}=VALUE" for key in missing) if len(missing) < 4 else "--set KEY=VALUE"
     if source.form in ("python", "notebook"):
-        what = ", ".join(f"{key}={text}" for key, text in missing.items())
+        shown = [f"{key} ({text})" if text.startswith("the ") else f"{key}={text}" for key, text in missing.items()]
+        if len(shown) > 3:
+            shown = [*missing][:-1] + [f"{[*missing][-1]} ({next(iter(missing.values()))}, ...)"]
+        what = ", ".join(shown)
         verb, its = ("are not literals", "their values") if len(missing) > 1 else ("is not a literal", "its value")
         origins = {origin for text in missing.values() if (origin := source.origin(text))}
         origin = f"; {origins.pop()}" if len(origins) == 1 else ""
+        also = ", or" if "; read " in origin else ";"
         endless = {*source.values, *missing}.isdisjoint(_ENDS) and source.constructor.startswith("torch.optim.")
         length = ", and the length with --max-steps" if endless else ""
-        return f"{what} {verb}{origin}; give {its} with {way}{length}"
+        return f"{what} {verb}{origin}{also} give {its} with {way}{length}"
     line = source.command.line
     words = assignments(source.positional)
     short = {key: start_of(text, 60) for key, text in missing.items()}
     what = ", ".join(f"{key}={text}" if key in words else f"--{key} {text}" for key, text in short.items())
-    return f"the script does not say what {what} in the command of line {line} is; write the value out, or give it with {way}"
+    verb, it = ("are", "them") if len(missing) > 1 else ("is", "it")
+    return f"the script does not say what {what} in the command of line {line} {verb}; write {it} out, or give {it} with {way}"

@@ -235,7 +235,7 @@ def test_an_optimizer_that_is_created_in_two_branches(tmp_path):
     made = "optimizer = torch.optim.AdamW([weight], lr=3e-4)\n"
     same = text.replace(made, f"if small:\n    optimizer = AdamW8bit([weight], lr=3e-4)\nelse:\n    {made}")
     assert read(tmp_path, same).settings.learning_rate == 3e-4
-    with pytest.raises(olr.ConfigError, match="learning_rate=the optimizer's lr is not a literal"):
+    with pytest.raises(olr.ConfigError, match=r"learning_rate \(the optimizer's lr\) is not a literal"):
         read(tmp_path, same.replace("8bit([weight], lr=3e-4", "8bit([weight], lr=1e-4"))
 
 

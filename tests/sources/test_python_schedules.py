@@ -85,7 +85,7 @@ def test_a_scheduler_of_torch(tmp_path, call):
         ("import optax\noptax.join_schedules([optax.linear_schedule(1.0, 0.0, 9), mine], [9])\n", "schedules=a schedule that is not read"),
         ("import optax\noptax.join_schedules([optax.constant_schedule(1.0)] * 2, [9])\n", "schedules=a schedule that is not read"),
         ("from torch.optim.lr_scheduler import OneCycleLR\nOneCycleLR(o, 0.1)\n", "needs total_steps, or epochs and steps_per_epoch"),
-        ("from torch.optim import lr_scheduler\nlr_scheduler.StepLR(o, 3)\n", "learning_rate=the optimizer's lr is not a literal; give its value with --set learning_rate=VALUE, and the length with --max-steps"),
+        ("from torch.optim import lr_scheduler\nlr_scheduler.StepLR(o, 3)\n", "learning_rate (the optimizer's lr) is not a literal; give its value with --set learning_rate=VALUE, and the length with --max-steps"),
         ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "is not read as a config"),
     ],
 )  # fmt: skip
@@ -316,7 +316,7 @@ def test_the_rate_of_groups_alone_is_that_of_the_first(tmp_path):
     assert config.settings.learning_rate == ran["optimizer"].param_groups[0]["initial_lr"]
     note = "a group of parameters has a rate of its own in line 5; this plan is that of the first group"
     assert note in config.notes
-    with pytest.raises(olr.ConfigError, match="learning_rate=the optimizer's lr is not a literal"):
+    with pytest.raises(olr.ConfigError, match=r"learning_rate \(the optimizer's lr\) is not a literal"):
         read(tmp_path, text.replace("'lr': head", "'eps': head"))
 
 

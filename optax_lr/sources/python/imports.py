@@ -63,7 +63,7 @@ class Program(Script):
             value = script._attribute(last, attribute, script.top) if attribute else script._name(use, script.top)
         self._count = script._count
         assumed = ", with defaults that the environment or a command may replace" if script.notes != before else ""
-        self.notes[f"settings are taken from {_file(module)}{assumed}"] = None
+        self.notes[f"settings are taken from {file_name(module)}{assumed}"] = None
         return shown(value)
 
     def _is_steady(self, name: str) -> bool:
@@ -125,8 +125,8 @@ class Program(Script):
         """The file of a module in the folder of the script; None if it is not there."""
         if self.beside is None or not module or module.startswith(".."):
             return None
-        whole = self.beside / _file(module)
-        path, _ = file_below(_file(module), self.beside)
+        whole = self.beside / file_name(module)
+        path, _ = file_below(file_name(module), self.beside)
         return path if path == whole and not whole.with_suffix("").is_dir() else None
 
     def _parsed_module(self, path: Path) -> Program | None:
@@ -159,6 +159,6 @@ def changes_folder(script: Script) -> bool:
     return any(not _OWN_FOLDER.fullmatch(ast.unparse(call.node.args[0])) for call in changes if call.node.args)
 
 
-def _file(module: str) -> str:
+def file_name(module: str) -> str:
     """The file of a module below the folder of the script."""
     return module.removeprefix(".").replace(".", "/") + ".py"

@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 import re
 
-from optax_lr.sources.python.objects import Script
+from optax_lr.sources.python.imports import Program, file_name
+from optax_lr.sources.python.rate_changes import KNOWN
 from optax_lr.sources.python.syntax import Named, texts_of
-from optax_lr.text import start_of
+from optax_lr.text import start_of, words
 
 _ROOT = re.compile(r"(?<![\w.'\"])([A-Za-z_]\w*)(?=\.|\[)")
+_PACKAGES = words("absl easydict hydra ml_collections omegaconf pydantic pydantic_settings")
 _NO_OBJECT = frozenset({"self", "math", "os", "np", "torch"})
 
 
-def origin_of(script: Script, text: str, depth: int = 3) -> str:
+def origin_of(script: Program, text: str, depth: int = 3) -> str:
     """What the one object is in which an expression looks up a value; empty where there are several, or it is not known."""
     names = set(_ROOT.findall(text)) - _NO_OBJECT
     if len(names) != 1 or not depth or text.endswith("(set later)"):
@@ -22,12 +24,15 @@ def origin_of(script: Script, text: str, depth: int = 3) -> str:
     if name in script.options.holders:
         return f"{name} has the options of a command; read the shell script with it, if there is one"
     if name in script.imported:
-        return f"{name} is imported from {script.imported[name].rpartition('.')[0] or script.imported[name]}"
+        return _imported(script, name, script.imported[name].rpartition(".")[0] or script.imported[name])
     scopes = [scope for scope in script.scopes if name in scope.names]
     made = [value for scope in scopes for value in scope.values(name) if value is not None]
     if len(made) == 1:
         is_made = f"{name} is {start_of(ast.unparse(made[0]), 60)} in line {made[0].lineno}"
         if isinstance(made[0], ast.Call):
+            kind = script.qualified(made[0].func)
+            if kind and ast.unparse(made[0].func) in script.imported and kind.rpartition(".")[2][:1].isupper():
+                return _imported(script, ast.unparse(made[0].func), kind.rpartition(".")[0])
             first = ast.unparse(made[0].args[0]).partition(".")[0] if made[0].args else ""
             opened = [call for scope in script.scopes for call in scope.opened.get(first, ())]
             files = texts_of(file for call in opened if isinstance(call, ast.Call) for file in call.args[:1])
@@ -36,3 +41,12 @@ def origin_of(script: Script, text: str, depth: int = 3) -> str:
         return f"{is_made}, and {further}" if further else is_made
     functions = {scope.function.name for scope in scopes if isinstance(scope.function, Named)}
     return f"{name} is an argument of {functions.pop()}()" if not made and len(functions) == 1 else ""
+
+
+def _imported(script: Program, name: str, module: str) -> str:
+    """Where an imported name comes from; the file of a module in the folder of the script would be read with it."""
+    from_module = f"{name} is imported from {module}"
+    installed = module.partition(".")[0] in KNOWN | _PACKAGES
+    if installed or module.startswith("..") or script.file_of(module) is not None:
+        return from_module
+    return f"{from_module}; read the script with {file_name(module)} in its folder"
