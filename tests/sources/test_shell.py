@@ -66,6 +66,7 @@ SCRIPTS = [
     "f() { local A=2; export A; bash -c 'run $A'; }\nf\nbash -c 'run ${A:-none}'",
     'f() { echo "$1-$2"; }\nA=1\nB=$(A=2; echo $A)\nrun $A $B $(f a $(f b c)) "$(echo -n p; printf q)" $(exit; echo no) `f d e`\n'
     "run $(basename /a/b.c) $(dirname /a/b) $(cd /tmp && pwd) $(echo 1 2 | cat | wc -w)",
+    'A=1\nB=(1 2)\nf() { local A B; run ${A:-none} $A x; [ -z "$A" ] && A=2; B+=(3); run $A ${B[@]}; }\nf\nrun $A ${B[@]}\ng() { declare A=5; typeset -g C=6; run $A; }\ng\nrun $A $C',
     "die() { run $1; exit 0; }\n[ a = b ] && die x\nrun a\n[ a = a ] && die y\nrun b",
     'A="run --x=\\"a b\\" --y=1"\nif [ "$UNSET_HERE" = 1 ]; then A="$A --z=3"; fi\neval $A',
 ]

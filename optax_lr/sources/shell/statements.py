@@ -47,11 +47,16 @@ def _assignment(shell: Shell, node: Node) -> None:
 def _declaration(shell: Shell, node: Node) -> None:
     """`export A=1`, `declare -x A`, `local A=1`, `readonly A=1`."""
     head = node.children[0].type
-    exported = head == "export"
+    exported, is_local = (
+        head == "export",
+        head in ("local", "declare", "typeset") and not re.search(r"\s-\w*g", raw(node)),
+    )
     for child in node.named_children:
         name = raw(child.child_by_field_name("name") or child)
-        if head == "local" and shell.frame is not None:
-            shell.frame.outside.setdefault(name, shell.state.variables.get(name))
+        if shell.frame is not None and is_local and name not in shell.frame.outside:
+            shell.frame.outside[name] = shell.state.variables.get(name)
+            if child.type == "variable_name":
+                shell.state.assign(name, [])
         if child.type == "variable_assignment":
             _assignment(shell, child)
         elif child.type not in ("variable_name", "word"):
