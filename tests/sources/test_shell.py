@@ -172,8 +172,16 @@ def test_options_that_a_branch_adds_are_dropped_with_a_note(script, words, note)
     assert made.notes == (() if note is None else (note,))
 
 
-def test_a_default_that_an_argument_of_the_script_replaces_is_noted():
-    script = 'LR=1e-4\nwhile [ $# -gt 0 ]; do case $1 in --lr) LR="$2"; shift 2;; esac; done\npython t.py --learning_rate $LR --max_steps 5'
+@pytest.mark.parametrize(
+    "loop",
+    [
+        'while [ $# -gt 0 ]; do case $1 in --lr) LR="$2"; shift 2;; esac; done',
+        'while getopts "l:" name; do case $name in l) LR=$OPTARG;; esac; done',
+        'for word in "$@"; do case $word in --lr=*) LR="${word#*=}";; esac; done',
+    ],
+)
+def test_a_default_that_an_argument_of_the_script_replaces_is_noted(loop):
+    script = f"LR=1e-4\n{loop}\npython t.py --learning_rate $LR --max_steps 5"
     (config,) = [made for made in commands_of("a.sh", script) if made.words[0] == "python"]
     assert "1e-4" in config.words
     assert config.notes == ("$LR is 1e-4 unless an argument of the script sets it",)

@@ -43,7 +43,7 @@ def _variable(name: str, before: list[str] | None, ends: Sequence[Variable]) -> 
     if is_known(before) and before in values and all(value == before or _is_argument(value) for value in values):
         if before is None:
             return made._replace(of_argument=True), ""
-        return made, f"${name} is {without_own(' '.join(before))} unless an argument of the script sets it"
+        return made, f"${name} is {without_own(' '.join(before)) or 'empty'} unless an argument of the script sets it"
     old, *branches = (value or [] if made.is_array else " ".join(value or []).split() for value in (before, *values))
     if before is not None and None not in values and (added := _added_options(old, branches)) is not None:
         return made, f"a branch of the script adds {', '.join(added)} to ${name}, which is left out" if added else ""
@@ -52,9 +52,10 @@ def _variable(name: str, before: list[str] | None, ends: Sequence[Variable]) -> 
 
 
 def _is_argument(value: list[str] | None) -> bool:
-    """Whether a value is an argument of the script, or a part of one: `$1`, `${2}`, `${1#*=}`."""
+    """Whether a value is an argument of the script, or a part of one: `$1`, `${2}`, `${1#*=}`, `$OPTARG`, `${arg#*=}`."""
     alone = MARK.sub(r"\1", value[0]) if value is not None and len(value) == 1 else ""
-    return re.fullmatch(r"\$\{?[1-9](?:(?::?-|##?)[^}]*)?\}?", alone) is not None
+    of_option = r"\$\{\w+##?\*=\}"  # the value of `--lr=1`
+    return re.fullmatch(rf"\$\{{?(?:[1-9]|OPTARG)(?:(?::?-|##?)[^}}]*)?\}}?|{of_option}", alone) is not None
 
 
 def _added_options(old: list[str], branches: list[list[str]]) -> list[str] | None:
