@@ -255,3 +255,26 @@ def test_a_list_that_is_changed_is_not_read(tmp_path):
     made = "        all = []\n        all.append(sched)\n        return [opt], all"
     path.write_text(MODULE.replace("        return RETURNED", made) + RUN)
     assert olr.read_config(path).trainer == "torch"
+
+
+@pytest.mark.parametrize(
+    ("more", "rate"),
+    [
+        ("def run(epochs, **kw):\n    L.Trainer(max_epochs=epochs).fit(Net(**kw))\nrun(2, lr=0.25)\n", 0.25),
+        ("def run(lr, **kw):\n    L.Trainer(max_epochs=2).fit(Net(**kw))\nrun(lr=0.25)\n", 0.1),
+        (
+            "from argparse import Namespace\nargs = Namespace(lr=0.6)\nL.Trainer(max_epochs=2).fit(Net(**vars(args)))\n",
+            0.6,
+        ),
+        ("given = {'lr': 0.05}\nL.Trainer(max_epochs=2).fit(Net(**given))\n", 0.05),
+        ("given = {'lr': 0.05}\ngiven['lr'] = 0.07\nL.Trainer(max_epochs=2).fit(Net(**given))\n", None),
+        ("def run(**kw):\n    kw.pop('lr')\n    L.Trainer(max_epochs=2).fit(Net(**kw))\nrun(lr=0.4)\n", None),
+        ("L.Trainer(max_epochs=2).fit(Net(*given))\n", None),
+    ],
+)
+def test_arguments_that_a_call_unpacks(tmp_path, more, rate):
+    if rate is None:
+        with pytest.raises(olr.ConfigError, match=r"--set learning_rate=VALUE"):
+            read(tmp_path, "opt", more)
+    else:
+        assert read(tmp_path, "opt", more).settings.learning_rate == rate

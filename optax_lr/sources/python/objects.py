@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from optax_lr.sources.python.options import click_names
@@ -66,16 +66,14 @@ class Script(Values):
             kind: the class.
             part: the attribute or key of the argument that is wanted; empty for the argument itself.
         """
-        if any(call.unpacks for call in calls):
-            raise UnknownError
         default = defaults_of(function).get(name)
         starters = (call for call in self.calls if call.name in _STARTERS and call.node.args)
         if not calls and any(ast.unparse(call.node.args[0]) == function.name for call in starters):
             return self._option_of_function(name, function, default)
-        passed = [(call.given(places_of(function)).get(name), call.scope) for call in calls] or [(None, scope)]
+        passed = [self._given(call, places_of(function), name) for call in calls] or [None]
         values = []
-        for given, here in passed:
-            stated, where = (default, scope) if given is None else (given, here)
+        for given in passed:
+            stated, where = given or (default, scope)
             if stated is None:
                 raise UnknownError
             values.append(self._part(stated, where, part) if part else self._value(stated, where))
@@ -85,6 +83,28 @@ class Script(Values):
             whose = kind or function.name
             self.notes[f"{name} is {values[0]!r}, the default of {whose}(); a caller may give another"] = None
         return values[0]
+
+    def _given(self, call: Call, names: Iterable[str], name: str) -> tuple[ast.expr, Scope] | None:
+        """What a call passes for an argument, also by `**kw`, and its scope; None where it passes nothing."""
+        starred = any(isinstance(part, ast.Starred) for part in call.node.args)
+        given = call.given(() if starred else names).get(name)
+        if given is not None or not call.unpacks:
+            return None if given is None else (given, call.scope)
+        whole = _only([word.value for word in call.node.keywords if word.arg is None]) if not starred else None
+        function = call.scope.function
+        match whole:
+            case ast.Call(func=ast.Name(id="vars"), args=[holder]):
+                return ast.Attribute(holder, name), call.scope
+            case ast.Name(id=keywords) if call.scope.values(keywords) == [None]:
+                kept = function.args.kwarg if isinstance(function, Named) else None
+                if kept is None or kept.arg != keywords or self.is_changed(keywords, call.scope):
+                    raise UnknownError
+                if name in argument_names(function):  # which takes it from the keywords
+                    return None
+                return self._given(_only([one for one in self.calls if one.name == call.scope.named]), (), name)
+            case ast.Name() | ast.Dict():
+                return ast.Subscript(whole, ast.Constant(name)), call.scope
+        raise UnknownError
 
     def _option_of_function(self, name: str, function: Named, default: ast.expr | None) -> object:
         """What the command gives for an argument of the function that it calls, else the argument's default."""
