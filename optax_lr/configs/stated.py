@@ -85,9 +85,8 @@ def _what_is_missing(source: Source, missing: Mapping[str, str]) -> str:
     way = " ".join(f"--set {key}=VALUE" for key in missing) if len(missing) < 4 else "--set KEY=VALUE"
     if source.form in ("python", "notebook"):
         shown = [f"{key} ({text})" if text.startswith("the ") else f"{key}={text}" for key, text in missing.items()]
-        if len(shown) > 3:
-            shown = [*missing][:-1] + [f"{[*missing][-1]} ({next(iter(missing.values()))}, ...)"]
-        what = ", ".join(shown)
+        keys = ", ".join(missing)
+        what = ", ".join(shown) if len(shown) < 4 else f"{keys} ({next(iter(missing.values()))}, ...)"
         verb, its = ("are not literals", "their values") if len(missing) > 1 else ("is not a literal", "its value")
         origins = {origin for text in missing.values() if (origin := source.origin(text))}
         origin = f"; {origins.pop()}" if len(origins) == 1 else ""
