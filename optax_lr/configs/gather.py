@@ -63,6 +63,18 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, object] | Sequence[
         raise (conflict or error) from None
 
 
+def _script(path: str, text: str, folder: Path) -> list[Source]:
+    """The configs of a Python script, or those of the commands in its docstring if its settings come from the command line."""
+    try:
+        return python.script_sources(path, text, folder)
+    except ConfigError:
+        if commands := python.docstring_commands(path, text):
+            with contextlib.suppress(ConfigError):
+                found = training_commands(path, commands, folder)
+                return [source.noted("the command is that of the docstring") for source in found]
+        raise
+
+
 def _sources_in(path: str, suffix: str, text: str) -> list[Source]:
     """Every config in the text of a file.
 
@@ -73,7 +85,7 @@ def _sources_in(path: str, suffix: str, text: str) -> list[Source]:
     if suffix == ".py" or re.match(r"#!.*\bpython", text):
         export = notebook.export_of(text)
         if export is None:
-            return python.script_sources(path, text, folder)
+            return _script(path, text, folder)
         return cell_configs(path, export, text, folder, "python")
     if suffix == ".ipynb":
         return notebook_configs(path, text, folder)

@@ -174,6 +174,11 @@ class Source:
         copy = None if self.copy is None else dataclasses.replace(self.copy, name=name)
         return dataclasses.replace(self, name=name, copy=copy)
 
+    def noted(self, note: str) -> Source:
+        """The source with a note before the others."""
+        copy = None if self.copy is None else self.copy.noted(note)
+        return dataclasses.replace(self, notes=(note, *self.notes), copy=copy)
+
     def file(self, name: str) -> tuple[Path | None, bool]:
         """The file that it names, as `file_below` says."""
         return file_below(name, self.folder, self.below)
