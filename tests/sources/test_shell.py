@@ -124,6 +124,8 @@ def test_a_value_that_differs_between_branches_is_not_known():
         ('if x; then A="t.py --lr 1"; else A="u.py --lr 2"; fi\nrun $A', ["$A"], None),
         ("A=1\nif x; then A=16; fi\nrun $A", ["$A"], None),
         ("A=1\n[ -f x ] && A=16\nrun $A", ["$A"], None),
+        ("A=$(for i in $U; do echo a; done)\nrun $A", ["$(for i in $U; do echo a; done)"], None),
+        ("A=$(for i in 1 2; do x && break; echo a; done)\nB=$(for i in 1 2; do echo $i; done)\nrun $A $B", ["$(for i in 1 2; do x && break; echo a; done)", "1", "2"], None),
         ("which x && A=1 || A=16\nrun $A", ["$A"], None),
         ("A=1\nx || A=16\nrun $A", ["$A"], None),
         ("A=1\n[ -f x ] && A=1 || A=16\nrun $A", ["$A"], None),

@@ -22,14 +22,7 @@ _OWN_ARGUMENTS = (b"$@", b'"$@"', b"$*", b'"$*"')
 
 
 def command(shell: Shell, node: Node, behind: Sequence[Node] = (), document: str | None = None) -> None:
-    """One simple command.
-
-    Args:
-        shell: the shell.
-        node: the command.
-        behind: words behind its redirections.
-        document: its here-document; None for none, and for one whose text is not known.
-    """
+    """One simple command, with the words `behind` its redirections, and its here-document if the text of that is known."""
     assigned: dict[str, str] = {}
     words: list[str] = []
     for child in [*node.named_children, *behind]:

@@ -99,17 +99,20 @@ def for_statement(shell: Shell, node: Node) -> None:
     """A loop over literals each turn, else once with an unknown value."""
     name = raw(node.child_by_field_name("variable"))
     values = [word for child in node.children_by_field_name("value") for word in shell.expand(child)]
-    if node.children[0].type == "select" or not values or not is_known(values) or len(values) > MOST_TURNS:
-        values = [mark(f"${name}")]
-    count = len(shell.ran)
+    count, written = len(shell.ran), len(shell.state.output)
     bodies = node.children_by_field_name("body")
+    leaves = any(map(leaves_loop, bodies))
+    known = values and is_known(values) and len(values) <= MOST_TURNS and node.children[0].type != "select"
+    values = values if known else [mark(f"${name}")]
     for value in values:
         if shell.state.ended:
             break
         shell.state.assign(name, [value])
         with shell.deeper():
             shell.run_all(bodies)
-    if any(map(leaves_loop, bodies)):
+    if len(shell.state.output) > written and (leaves or not known):
+        shell.state.output.append(None)
+    if leaves:
         shell.note(f"the loop in line {line_of(node)} may end earlier or leave turns out", count)
 
 
@@ -122,13 +125,7 @@ def while_statement(shell: Shell, node: Node) -> None:
 
 
 def and_or(shell: Shell, node: Node, last: Callable[[Node], None] | None = None) -> None:
-    """`a && b || c`: a part may be left out behind a test that is not known, and behind `||`.
-
-    Args:
-        shell: the shell.
-        node: the list of parts.
-        last: follows the last part, where that is not a statement like the others.
-    """
+    """`a && b || c`: a part may be left out behind a test that is not known, and behind `||`; `last` follows the last part."""
     success: bool | None = True  # of the parts so far
     likely = True  # whether they probably succeed, where that is not known
     parts = and_or_parts(node)
@@ -164,14 +161,7 @@ def function_definition(shell: Shell, node: Node) -> None:
 
 
 def call(shell: Shell, function: str, arguments: list[str] | None, assigned: Mapping[str, str]) -> None:
-    """The body of a function.
-
-    Args:
-        shell: the shell.
-        function: its name.
-        arguments: its arguments; None for unknown ones.
-        assigned: variables that are set for it alone, as in `LR=1 f`.
-    """
+    """The body of a function, with its arguments, None for unknown ones, and variables for it alone, as in `LR=1 f`."""
     local = {name: Variable([value], exported=True) for name, value in assigned.items()}
     start, outside = shell.state.branch(), shell.frame
     frame = shell.frame = Frame()

@@ -24,12 +24,7 @@ _PREFIXES = ("nohup", "time", "exec", "sudo", "command", "env")
 
 
 class Script(NamedTuple):
-    """A script that a command runs.
-
-    Fields:
-        text: its text.
-        arguments: its arguments; None for unknown ones.
-    """
+    """The text of a script that a command runs, and its arguments, None for unknown ones."""
 
     text: str
     arguments: list[str] | None = None

@@ -54,7 +54,6 @@ class Command(NamedTuple):
 
     @property
     def line(self) -> int:
-        """Its line."""
         return line_of(self.node)
 
 

@@ -1,7 +1,6 @@
 """Commands in a shell script, read from its syntax tree and never run.
 
-Variables with literal values, arrays, arithmetic of literals, functions, loops over literals, `bash -c`, here-documents and files
-that `echo` and `cat` write are followed. Each branch of an `if` or `case` is followed from the same state.
+`shell` holds the state while `control`, `commands` and `output` follow the statements; a new kind is a line of `STATEMENTS`.
 """
 
 from __future__ import annotations
@@ -47,10 +46,8 @@ def _assignment(shell: Shell, node: Node) -> None:
 def _declaration(shell: Shell, node: Node) -> None:
     """`export A=1`, `declare -x A`, `local A=1`, `readonly A=1`."""
     head = node.children[0].type
-    exported, is_local = (
-        head == "export",
-        head in ("local", "declare", "typeset") and not re.search(r"\s-\w*g", raw(node)),
-    )
+    exported = head == "export"
+    is_local = head in ("local", "declare", "typeset") and not re.search(r"\s-\w*g", raw(node))
     for child in node.named_children:
         name = raw(child.child_by_field_name("name") or child)
         if shell.frame is not None and is_local and name not in shell.frame.outside:

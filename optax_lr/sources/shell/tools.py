@@ -51,13 +51,10 @@ def _change_files(shell: Shell, command: Command) -> None:
         case [head, *rest] if re.fullmatch(r"(?:.*/)?python[\d.]*", head):
             code = next((text for word, text in pairwise(rest) if word == "-c"), command.document or "")
             changed = [*rest, *_CONFIG.findall(code)] if _WRITES.search(code) else ()
-    options = [
-        (word.partition("=")[0], word.partition("=")[2] or value) for word, value in pairwise([*command.words, ""])
-    ]
-    changed = [
-        *changed,
-        *(value for option, value in options if _OUTPUT.fullmatch(option) and _CONFIG.fullmatch(value)),
-    ]
+    for word, following in pairwise([*command.words, ""]):
+        option, _, value = word.partition("=")
+        if _OUTPUT.fullmatch(option) and _CONFIG.fullmatch(value or following):
+            changed = [*changed, value or following]
     state.change([place(state.folder, name) for name in changed], by)
 
 
