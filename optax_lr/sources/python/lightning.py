@@ -11,8 +11,8 @@ from optax_lr.sources.python.constructors import FUNCTIONS, OPTIMIZERS, SCHEDULE
 from optax_lr.sources.python.entries import entries
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.overrides import rates_by_hand
-from optax_lr.sources.python.rate_changes import LIGHTNING
 from optax_lr.sources.python.scopes import Binding, Call, Scope, Tests
+from optax_lr.sources.python.unread import LIGHTNING
 from optax_lr.text import words
 
 _TORCH = "torch.optim.lr_scheduler."

@@ -10,8 +10,8 @@ from optax_lr.sources.python.arguments import Arguments
 from optax_lr.sources.python.constructors import OPTIMIZERS
 from optax_lr.sources.python.loops import take_length_of_loop
 from optax_lr.sources.python.objects import Script
-from optax_lr.sources.python.rate_changes import LIGHTNING
 from optax_lr.sources.python.scopes import Call, only_one
+from optax_lr.sources.python.unread import LIGHTNING
 
 # What in a name or a text speaks of a rate that changes, or of a library that may change it by a config of its own.
 _CHANGES = re.compile(

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from optax_lr.sources.python.constructors import HOMES
 from optax_lr.sources.python.objects import Script
-from optax_lr.sources.python.rate_changes import KNOWN
 from optax_lr.sources.python.scopes import Binding, Call, Scope
 from optax_lr.sources.python.syntax import Named, attributes_of, is_none, keyword_of
+from optax_lr.sources.python.unread import KNOWN
 
 # The methods of `TrainingArguments` that set arguments: each parameter with its argument and its default, in order.
 _SETTERS: dict[str, dict[str, tuple[str, str | float]]] = {

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import re
-import sys
 from collections.abc import Iterator, Sequence
 
-from optax_lr.sources.python.constructors import SCHEDULES
 from optax_lr.sources.python.flow import Reached
 from optax_lr.sources.python.objects import Script
-from optax_lr.sources.python.scopes import Call
 from optax_lr.sources.python.syntax import keyword_of
+from optax_lr.sources.python.unread import LIGHTNING, is_elsewhere, is_unread
 from optax_lr.text import words
 
-LIGHTNING = frozenset({"lightning", "pytorch_lightning"})  # whose Trainer steps the optimizer of the module
-# Packages that leave the rate of an optimizer alone that they are given.
-KNOWN = (
-    sys.stdlib_module_names
-    | LIGHTNING
-    | words(
-        "torch torch_xla torchvision torchaudio numpy scipy pandas sklearn matplotlib transformers datasets tqdm accelerate "
-        "wandb jax optax flax gym gymnasium"
-    )
-)
-# Methods, of whatever object, that leave the rate alone.
-_HARMLESS = words(
-    "prepare setup step unscale_ append create chain MultiSteps optimizer_step toggle_optimizer untoggle_optimizer "
-    "clip_gradients DistributedOptimizer broadcast_optimizer_state"
-) | frozenset(dir(builtins))
 _CALLBACKS = words(  # of Lightning, that leave the rate alone
     "ModelCheckpoint EarlyStopping LearningRateMonitor TQDMProgressBar RichProgressBar ModelSummary RichModelSummary Timer "
     "DeviceStatsMonitor OnExceptionCheckpoint LambdaCallback ThroughputMonitor ProgressBar"
@@ -78,36 +60,12 @@ def _is_group(node: ast.AST) -> bool:
     return False
 
 
-def _is_elsewhere(script: Script, node: ast.expr) -> bool:
-    """Whether a name is imported from a module that is not known."""
-    first = ast.unparse(node).partition(".")[0]
-    return first in script.imported and script.qualified(node).partition(".")[0] not in KNOWN
-
-
 def _takers(script: Script, where: Reached) -> Iterator[str]:
     """Calls of what is not read that take an optimizer."""
     for call in script.calls:
-        function = call.node.func
-        own = call.last in script.functions or call.last in script.classes
-        if own or not any(where.holds(part, call.scope) for part in call.every):
-            continue
-        if any(_is_elsewhere(script, part) for part in call.node.args if isinstance(part, (ast.Name, ast.Attribute))):
-            pass  # partial(train_one_epoch, optimizer)
-        elif call.last in _HARMLESS or call.name in SCHEDULES or _is_known(script, call):
-            continue
-        yield f"{ast.unparse(function)[:40]} in line {call.node.lineno} takes the optimizer and is not read; {_MORE}"
-
-
-def _is_known(script: Script, call: Call) -> bool:
-    """Whether a function, or the object of a method, is of a package that leaves the rate alone."""
-    node: ast.expr | None = call.node.func
-    while isinstance(node, (ast.Attribute, ast.Call)):
-        node = node.value if isinstance(node, ast.Attribute) else node.func
-    if isinstance(node, ast.Name) and node.id not in script.imported:
-        made = script.single(node, call.scope)
-        node = made.func if isinstance(made, ast.Call) else None
-    name = "" if node is None else script.qualified(node)
-    return name.partition(".")[0] in KNOWN and not call.name.startswith("torch.optim.")
+        if is_unread(script, call) and any(where.holds(part, call.scope) for part in call.every):
+            what = f"{ast.unparse(call.node.func)[:40]} in line {call.node.lineno}"
+            yield f"{what} takes the optimizer and is not read; {_MORE}"
 
 
 def _parents(script: Script, where: Reached) -> Iterator[str]:
@@ -117,7 +75,7 @@ def _parents(script: Script, where: Reached) -> Iterator[str]:
         name = left.pop()
         for kind in script.classes.get(name, ()) if name not in seen else ():
             for base in kind.bases:
-                if _is_elsewhere(script, base):
+                if is_elsewhere(script, base):
                     yield f"{name} in line {kind.lineno} is based on {script.qualified(base)}, which is not read; {_MORE}"
                 left.append(ast.unparse(base))
         seen.add(name)

@@ -208,6 +208,9 @@ class Names:
                 self.loops.append((node, scope))
             case ast.Call():
                 self._call(node, scope)
+            case ast.Attribute(value=owner, attr="__dict__"):  # which is vars(owner)
+                made = ast.copy_location(ast.Call(ast.Name("vars"), [owner], []), node)
+                self.calls.append(Call(made, "vars", scope, self._tests))
         for child in ast.iter_child_nodes(node):
             self._visit(child, scope)
 
