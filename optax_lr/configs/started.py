@@ -56,7 +56,7 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
             command = dataclasses.replace(command, processes=one)
     except (ConfigError, RecursionError):
         return []
-    if found and (unread := _unread_words(command)):
+    if found and (unread := _unread_words(command, every=reader.script.options.takes_words)):
         note = f"{', '.join(map(str, map(readable, unread)))} in the command: not read, and may set values of {name}"
         command = dataclasses.replace(command, notes=(*command.notes, note))
     complete = _as_called if calls else _as_parsed
@@ -72,11 +72,15 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
     ]
 
 
-def _unread_words(command: Source) -> list[str]:
-    """The words that may be options in forms that are not read: `-learning_rate 1`, `@args.txt`, and numbers alone."""
+def _unread_words(command: Source, *, every: bool) -> list[str]:
+    """The words that may be options in forms that are not read: `-learning_rate 1`, `@args.txt`, and numbers alone.
+
+    All words are, where the script takes `every` word for a value.
+    """
     options = [word for value in command.command.options.values() if isinstance(value, list) for word in value]
     dashed = [word for word in (*command.command.positional, *options) if re.match(r"-[A-Za-z]", word)]
-    return dashed + [word for word in command.command.positional if re.match(r"@|[\d.]+(?:e-?\d+)?$", word)]
+    others = [word for word in command.command.positional if every or re.match(r"@|[\d.]+(?:e-?\d+)?$", word)]
+    return list(dict.fromkeys([*dashed, *others]))
 
 
 def _as_called(config: Source, command: Source, name: str) -> Source:

@@ -83,6 +83,56 @@ def test_an_option_that_the_environment_may_give_is_asked_for(tmp_path):
         olr.read_config(tmp_path / "a.py")
 
 
+CHANGE = "from config import CFG\nCFG.lr = 1e-3\n"
+
+
+@pytest.mark.parametrize(
+    "lines", ["import more\n", "import config\nconfig.CFG.lr = 1e-3\n", "import config\ntype(config.CFG()).lr = 1e-3\n"]
+)
+def test_a_class_that_another_module_or_statement_changes_is_asked_for(tmp_path, lines):
+    (tmp_path / "config.py").write_text(CLASS)
+    (tmp_path / "more.py").write_text(CHANGE)
+    (tmp_path / "a.py").write_text(f"{lines}from config import CFG\n{END.format('CFG.lr')}")
+    with pytest.raises(olr.ConfigError, match="--set learning_rate=VALUE"):
+        olr.read_config(tmp_path / "a.py")
+
+
+@pytest.mark.parametrize(
+    ("lines", "note"),
+    [
+        (CLASS + "import other\nother.tune(CFG)\n" + END.format("CFG.lr"), "other.tune in line 4 takes CFG"),
+        (CLASS + "import other\nsame = [CFG]\nother.tune(same)\n" + END.format("CFG.lr"), "other.tune in line 5 takes CFG"),
+        (CONFIG + "import other\nother.tune(CFG)\n" + END.format("CFG['training']['lr']"), "other.tune in line 3 takes CFG"),
+        (END.format("2e-5") + "import subprocess, sys\nsubprocess.run([sys.executable, 'more.py'])\n", "subprocess.run in line 4 starts"),
+        (CLASS + "import other\nother.show(CFG.lr)\n" + END.format("CFG.lr"), ""),
+        (CLASS + END.format("CFG.lr") + "import other\nother.show(CFG)\n", ""),
+        (CLASS + "print(CFG)\n" + END.format("CFG.lr"), ""),
+    ],
+)  # fmt: skip
+def test_code_that_is_not_read_and_may_change_a_value_is_named(tmp_path, lines, note):
+    (tmp_path / "a.py").write_text(lines)
+    notes = olr.read_config(tmp_path / "a.py").notes
+    assert [text for text in notes if note and text.startswith(note)] == list(notes)
+
+
+@pytest.mark.parametrize(
+    "groups", ["getattr(opt, 'param_' + 'groups')", "opt.__dict__['param_' + 'groups']", "vars(opt)[name]"]
+)
+def test_the_attributes_of_an_optimizer_by_names_that_are_not_written_are_noted(tmp_path, groups):
+    text = f"import torch\nopt = torch.optim.AdamW(p, lr=2e-5)\nfor group in {groups}:\n    group['l' + 'r'] = 1e-3\n"
+    (tmp_path / "a.py").write_text(text)
+    assert any("in line 3 takes the optimizer" in note for note in olr.read_config(tmp_path / "a.py").notes)
+
+
+def test_a_word_of_a_command_that_fire_takes_for_a_value_is_noted(tmp_path):
+    text = (
+        f"import fire\ndef train(lr=2e-5, kind='linear'):\n    {END.format('lr').splitlines()[1]}\nfire.Fire(train)\n"
+    )
+    (tmp_path / "a.py").write_text("from transformers import TrainingArguments\n" + text)
+    (tmp_path / "run.sh").write_text("python a.py fast\n")
+    assert "fast in the command: not read, and may set values of a.py" in olr.read_config(tmp_path / "run.sh").notes
+
+
 @pytest.mark.parametrize("line", ["exec(open('over.py').read())", "globals().update(load())"])
 def test_a_line_that_may_replace_any_value_is_named(tmp_path, line):
     (tmp_path / "a.py").write_text(f"RATE = 2e-5\n{line}\n{END.format('RATE')}")

@@ -123,6 +123,7 @@ def _of_name(script: Script, node: ast.Name, scope: Scope, depth: int) -> list[E
     bindings, here = script.reaching(node, scope)
     if len([True for binding in bindings if binding.value is not None]) != 1 or script.flow.elsewhere(node.id, scope):
         return None
+    script.note_taker(node.id, scope, node.lineno)
     events: list[tuple[int, Binding | Call]] = [(binding.line, binding) for binding in bindings]
     events += [
         (call.node.lineno if call.scope is here else node.lineno, call)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from optax_lr.sources.python.scopes import Call, Names, Scope
 from optax_lr.sources.python.syntax import defaults_of, last_of, parts_of, places_of, returns_of
+from optax_lr.sources.python.unread import changes_settings
 from optax_lr.text import words
 
 _CHANGING = re.compile(r"(?i)overrid|merge|patch")  # functions that may change a dict or list that they are given
@@ -44,6 +45,11 @@ class _Held(NamedTuple):
     added: int = 0
     attribute: bool = False
 
+    @property
+    def whole(self) -> bool:
+        """Whether the expression has the object itself, or a list with it, and no part of it."""
+        return self.added == -self.least and not self.attribute
+
     def of_part(self) -> _Held:
         """The name in an expression of a part: `a["x"]`."""
         return self._replace(least=max(self.least - 1, 0), added=self.added + 1)
@@ -63,6 +69,7 @@ class Flow:
         self._deepest: dict[_Name, int] = {}  # the depth of the deepest change of what a name has
         self._calls: dict[_Name, list[Call]] = {}  # that change it
         self._roundabout: set[_Name] = set()  # names whose object is changed in another scope, or in a part of a part
+        self._takers: dict[_Name, list[Call]] = {}  # calls of code that is not read, which it is given to
         self._forms: dict[_Name, dict[_Name, int]] = {}
         for scope in names.scopes:
             for value in returns_of(scope.function):
@@ -89,11 +96,20 @@ class Flow:
             for called in names.called(call):
                 for name, value in call.given(places_of(called.function)).items():
                     self._bind((called, name), self._held(value, call.scope))
+            if changes_settings(names, call):
+                self._take(call)
             for holder in _changed_by(call):
                 for held in self._held(holder, call.scope):
                     self._change(held.name, held.added + 1, roundabout=not isinstance(holder, ast.Name))
                     if isinstance(holder, ast.Name):
                         self._calls.setdefault(held.name, []).append(call)
+
+    def _take(self, call: Call) -> None:
+        """Remember what a call of code that is not read is given: whole objects, as parts such as numbers do not change."""
+        for given in call.every:
+            for held in self._held(given, call.scope):
+                if held.whole:
+                    self._takers.setdefault(held.name, []).append(call)
 
     def _change(self, name: _Name, depth: int, *, roundabout: bool) -> None:
         self._deepest[name] = max(depth, self._deepest.get(name, 0))
@@ -172,6 +188,18 @@ class Flow:
         changed = {form for form, least in forms.items() if self._deepest.get(form, 0) > least}
         return here in self._roundabout or len(forms) > _MOST_FORMS or bool(changed - {here})
 
+    def taker(self, name: str, scope: Scope, line: int) -> Call | None:
+        """A call of code that is not read that takes an object before a line; None for none."""
+        found, left = set[_Name](), [self._name(name, scope)]
+        while left and len(found) <= _MOST_FORMS:
+            here = left.pop()
+            for call in self._takers.get(here, ()):
+                if call.scope is not scope or call.node.lineno < line or scope.in_loop(call.node.lineno):
+                    return call
+            found.add(here)
+            left += {held.name for held in self._bound.get(here, ()) if held.whole} - found
+        return None
+
     def sets(self, owner: str, attribute: str, scope: Scope) -> bool:
         """Whether an attribute of an object is set, under whatever name of the object."""
         found, left = set[_Name](), [self._name(owner, scope)]
@@ -181,8 +209,9 @@ class Flow:
                 found.add(here)
                 left += self._sources.get(here, ())
         forms = {form for source in found for form, least in self._forms_of(source).items() if least == 0}
-        pairs = {(name, key) for name in {owner, *(name for _, name in forms)} for key in (attribute, "*")}
-        return len(forms) > _MOST_FORMS or bool(pairs & self._names.attributes.keys())
+        names = {owner, *(name for _, name in forms)}
+        set_on = [text for text, key in self._names.attributes if key in (attribute, "*")]
+        return len(forms) > _MOST_FORMS or any(text.rpartition(".")[2] in names or _is_of_any(text) for text in set_on)
 
 
 class Reached:
@@ -204,6 +233,11 @@ class Reached:
     def holds(self, node: ast.expr | None, scope: Scope) -> bool:
         """Whether an expression is such an object, or holds one."""
         return any(held.name in self._found for held in self._flow._held(node, scope) if not held.attribute)
+
+
+def _is_of_any(owner: str) -> bool:
+    """Whether the text of an object may be that of any: `type(a)`, `a.__class__`."""
+    return owner.startswith("type(") or owner.endswith(".__class__")
 
 
 def _elements(node: ast.expr) -> list[ast.expr]:

@@ -8,6 +8,7 @@ and names of schedules may come into a message.
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -54,6 +55,12 @@ class Program(Script):
             script = self._module(module)
         if script is None or not self._is_steady(name) or not script._is_plain(last, attribute, made=made):
             raise UnknownError
+        if any(
+            key in (attribute or last, "*") and owner.partition(".")[0] in module.imported
+            for module in self._beside
+            for owner, key in module.attributes
+        ):
+            raise UnknownError
         before = dict(script.notes)
         script._depth, script._count = self._depth, self._count
         use = ast.Name(last, ast.Load(), lineno=_LAST)
@@ -65,6 +72,17 @@ class Program(Script):
         assumed = ", with defaults that the environment or a command may replace" if script.notes != before else ""
         self.notes[f"settings are taken from {file_name(module)}{assumed}"] = None
         return shown(value)
+
+    @functools.cached_property
+    def _beside(self) -> list[Program]:
+        """The script, and the modules in its folder that it imports, or that these import."""
+        found = [self]
+        for module in found:
+            for name in sorted({*module.modules, *module.imported.values()}):
+                made = self._module(name)
+                if made is not None and made not in found:
+                    found.append(made)
+        return found
 
     def _is_steady(self, name: str) -> bool:
         """Whether the script imports a name once, outside of branches, and changes nothing in a way that is not followed."""

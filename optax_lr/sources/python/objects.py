@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from optax_lr.sources.python.options import click_names
+from optax_lr.sources.python.options import STARTERS, click_names
 from optax_lr.sources.python.scopes import Binding, Call, Scope
 from optax_lr.sources.python.syntax import (
     Named,
@@ -23,7 +23,6 @@ from optax_lr.sources.python.values import Values
 
 _Found = TypeVar("_Found")
 _TYPES: Mapping[str, Callable[[str], object]] = {"int": int, "float": float, "str": str}
-_STARTERS = ("fire.Fire", "typer.run", "tyro.cli", "jsonargparse.CLI")
 _NAMESPACES = ("SimpleNamespace", "Namespace", "types.SimpleNamespace", "argparse.Namespace")
 
 
@@ -67,7 +66,7 @@ class Script(Values):
             part: the attribute or key of the argument that is wanted; empty for the argument itself.
         """
         default = defaults_of(function).get(name)
-        starters = (call for call in self.calls if call.name in _STARTERS and call.node.args)
+        starters = (call for call in self.calls if call.name in STARTERS and call.node.args)
         if not calls and any(ast.unparse(call.node.args[0]) == function.name for call in starters):
             return self._option_of_function(name, function, default)
         passed = [self._given(call, places_of(function), name) for call in calls] or [None]
@@ -135,6 +134,7 @@ class Script(Values):
         )
         if is_set and (last := self._last_set(owner, name, scope, line)) is not None:
             return self._value(last, scope)
+        self.note_taker(owner, scope)
         if owner in self.classes:
             return self._in_body(owner, name)
         bound, here = self.bound(owner, scope)

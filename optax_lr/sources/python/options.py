@@ -11,6 +11,8 @@ from optax_lr.sources.python.syntax import Named, keyword_of, parts_of, texts_of
 
 _WRAPPERS = ("pyrallis.wrap", "draccus.wrap", "parser.wrap")  # that fill the dataclass of a function's first argument
 
+STARTERS = ("fire.Fire", "typer.run", "tyro.cli", "jsonargparse.CLI")  # whose options are the arguments of a function
+
 
 class Options:
     """The options of a script.
@@ -19,6 +21,7 @@ class Options:
         given: those that the command gives, by the names of their values; None if the command is not known.
         declared: the calls that declare each, by the name of its value.
         replaced: whether a file or a dict may replace any of their defaults.
+        takes_words: whether words of the command that are no options may set values.
         holders: the names that hold what a parser gives; "dataclass" for fields of dataclasses.
     """
 
@@ -31,6 +34,7 @@ class Options:
         self._negative: dict[str, str] = {}  # and of each that makes it false
         for call in names.calls:
             self._declare(call)
+        self.takes_words = any(call.name in (*STARTERS, "click.argument") for call in names.calls)
         self.holders = _holders(names)
         stated = next((made for call in names.calls if (made := _stated(call)) is not None), given)
         self.given = None if stated is None else self._in_full(stated)

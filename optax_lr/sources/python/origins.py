@@ -6,8 +6,8 @@ import ast
 import re
 
 from optax_lr.sources.python.imports import Program, file_name
-from optax_lr.sources.python.rate_changes import KNOWN
 from optax_lr.sources.python.syntax import Named, texts_of
+from optax_lr.sources.python.unread import KNOWN
 from optax_lr.text import start_of, words
 
 _ROOT = re.compile(r"(?<![\w.'\"])([A-Za-z_]\w*)(?=\.|\[)")

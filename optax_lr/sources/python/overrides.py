@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from optax_lr.sources.python.constructors import HOMES
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.scopes import Binding, Call, Scope
-from optax_lr.sources.python.syntax import Named, attributes_of, is_none, keyword_of
+from optax_lr.sources.python.syntax import Named, attributes_of, is_none, keyword_of, texts_of
 from optax_lr.sources.python.unread import KNOWN
+from optax_lr.text import words
 
 # The methods of `TrainingArguments` that set arguments: each parameter with its argument and its default, in order.
 _SETTERS: dict[str, dict[str, tuple[str, str | float]]] = {
@@ -32,6 +33,11 @@ _SETTERS: dict[str, dict[str, tuple[str, str | float]]] = {
     },
     "set_dataloader": {"train_batch_size": ("per_device_train_batch_size", 8)},
 }
+
+# Functions that start a program.
+_STARTS = words(
+    "subprocess.run subprocess.call subprocess.check_call subprocess.check_output subprocess.Popen os.system os.popen"
+)
 
 
 class Overrides:
@@ -57,6 +63,7 @@ class Overrides:
             *_trainers(script, runs, several),
             *rates_by_hand(script),
             *values_replaced(script),
+            *programs_started(script),
         ]
 
     def set_later(self, made: Call) -> Iterator[tuple[str, str, ast.expr | None]]:
@@ -177,6 +184,18 @@ def values_replaced(script: Script) -> list[str]:
                 other = (module or "").partition(".")[0] not in {*KNOWN, *HOMES}
                 if other and assigned is not None and node.lineno > assigned:
                     return [f"line {node.lineno} may replace any value of this script"]
+    return []
+
+
+def programs_started(script: Script) -> list[str]:
+    """A note where a script starts another program that may train."""
+    for call in script.calls:
+        if call.name in _STARTS and call.node.args:
+            given = script.single(call.node.args[0], call.scope) or call.node.args[0]
+            text = " ".join(texts_of(part for part in ast.walk(given) if isinstance(part, ast.expr)))
+            if not text or re.search(r"(?i)\.py\b|torchrun|accelerate|deepspeed|train|tune|axolotl|swift", text):
+                what = f"{call.name} in line {call.node.lineno} starts another program, which is not read"
+                return [f"{what}; this is not the plan of its run"]
     return []
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from optax_lr.sources.python.flow import Reached
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.syntax import keyword_of
-from optax_lr.sources.python.unread import LIGHTNING, is_elsewhere, is_unread
+from optax_lr.sources.python.unread import LIGHTNING, changes_rate, is_elsewhere
 from optax_lr.text import words
 
 _CALLBACKS = words(  # of Lightning, that leave the rate alone
@@ -63,7 +63,7 @@ def _is_group(node: ast.AST) -> bool:
 def _takers(script: Script, where: Reached) -> Iterator[str]:
     """Calls of what is not read that take an optimizer."""
     for call in script.calls:
-        if is_unread(script, call) and any(where.holds(part, call.scope) for part in call.every):
+        if changes_rate(script, call) and any(where.holds(part, call.scope) for part in call.every):
             what = f"{ast.unparse(call.node.func)[:40]} in line {call.node.lineno}"
             yield f"{what} takes the optimizer and is not read; {_MORE}"
 

@@ -27,7 +27,7 @@ from optax_lr.sources.python.imports import Program, changes_folder
 from optax_lr.sources.python.nothing import why_nothing
 from optax_lr.sources.python.optimizers import arguments_of_optimizer, optimizers_alone
 from optax_lr.sources.python.origins import origin_of
-from optax_lr.sources.python.overrides import Overrides, values_replaced
+from optax_lr.sources.python.overrides import Overrides, programs_started, values_replaced
 from optax_lr.sources.python.rate_changes import OF_GROUP, group_added, may_change
 from optax_lr.sources.python.run_facts import data_notes, examples_of, filled_classes, older_argument, processes_of
 from optax_lr.sources.python.schedules import arguments_of_class, arguments_of_function, part_nodes
@@ -144,8 +144,8 @@ class Reader:
 
     @functools.cached_property
     def _replaced(self) -> list[str]:
-        """Notes on what may set any variable."""
-        return values_replaced(self.script)
+        """Notes on what may set any variable, and on other programs."""
+        return values_replaced(self.script) + programs_started(self.script)
 
     @functools.cached_property
     def _group(self) -> str:
@@ -338,6 +338,8 @@ class Reader:
                 f"{own[0].name} is read as {call.name.rpartition('.')[2]} with the defaults in line {own[0].lineno}"
             )
         holders, seen = self._holders(call), set[str]()
+        for holder in sorted(holders):
+            self.script.note_taker(holder, call.scope, len(self.text))  # before the run
         for owner, name, value in self._overrides.set_later(call):
             if owner in holders:
                 found.without(name)

@@ -1,4 +1,4 @@
-"""Code that is not read: calls of what neither the script nor a known package has, which may change what they are given."""
+"""Code that is not read: calls of what neither the script nor a known package has. They may change their arguments."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import ast
 import builtins
 import sys
 
-from optax_lr.sources.python.constructors import SCHEDULES
+from optax_lr.sources.python.constructors import HOMES, SCHEDULES
 from optax_lr.sources.python.scopes import Call, Names
 from optax_lr.sources.python.syntax import texts_of
 from optax_lr.text import words
 
 LIGHTNING = frozenset({"lightning", "pytorch_lightning"})  # whose Trainer steps the optimizer of the module
-# Packages that change nothing of what they are given that a plan needs.
+# Packages that change nothing in their arguments that a plan needs.
 KNOWN = (
     sys.stdlib_module_names
     | LIGHTNING
@@ -21,12 +21,16 @@ KNOWN = (
         "wandb jax optax flax gym gymnasium"
     )
 )
-# Methods, of whatever object, that leave the rate alone.
-_HARMLESS = words(
+# Packages that, in addition to these, leave settings alone.
+_OF_SETTINGS = (
+    KNOWN | words("peft diffusers huggingface_hub evaluate mlflow omegaconf hydra yaml rich tensorboardX") | set(HOMES)
+)
+_HARMLESS = words(  # methods, of whatever object, that leave the rate of an optimizer alone
     "prepare setup step unscale_ append create chain MultiSteps optimizer_step toggle_optimizer untoggle_optimizer "
     "clip_gradients DistributedOptimizer broadcast_optimizer_state"
-) | frozenset(dir(builtins))
-_OPEN = ("getattr", "setattr", "vars")  # builtins by which a script changes an attribute that it does not name
+)
+_BUILTINS = frozenset(dir(builtins))
+_OPEN = ("getattr", "setattr", "vars")  # builtins by which a script reaches an attribute that it does not name
 
 
 def is_elsewhere(names: Names, node: ast.expr) -> bool:
@@ -35,24 +39,35 @@ def is_elsewhere(names: Names, node: ast.expr) -> bool:
     return first in names.imported and names.qualified(node).partition(".")[0] not in KNOWN
 
 
-def is_unread(names: Names, call: Call) -> bool:
-    """Whether a call may change what it is given."""
-    if call.last in names.functions or call.last in names.classes:
+def changes_rate(names: Names, call: Call) -> bool:
+    """Whether a call may change the rate of an optimizer that it is given."""
+    if _is_own(names, call):
         return False
     if any(is_elsewhere(names, part) for part in call.node.args if isinstance(part, (ast.Name, ast.Attribute))):
         return True  # partial(train_one_epoch, optimizer)
     if call.name in _OPEN:
         return not texts_of(call.node.args[1:])
-    return not (call.last in _HARMLESS or call.name in SCHEDULES or _is_known(names, call))
+    if call.last in _HARMLESS or call.last in _BUILTINS or call.name in SCHEDULES:
+        return False
+    return call.name.startswith("torch.optim.") or _package_of(names, call) not in KNOWN
 
 
-def _is_known(names: Names, call: Call) -> bool:
-    """Whether a function, or the object of a method, is of a known package."""
+def changes_settings(names: Names, call: Call) -> bool:
+    """Whether a call may change an object with settings that it is given; a Trainer has a note of its own."""
+    quiet = call.last in _BUILTINS or getattr(call.node.func, "attr", "") == "__init__" or call.last.endswith("Trainer")
+    return not (quiet or _is_own(names, call) or _package_of(names, call) in _OF_SETTINGS)
+
+
+def _is_own(names: Names, call: Call) -> bool:
+    return call.last in names.functions or call.last in names.classes
+
+
+def _package_of(names: Names, call: Call) -> str:
+    """The package of a function, or of the object of a method; empty where that is not known."""
     node: ast.expr | None = call.node.func
     while isinstance(node, (ast.Attribute, ast.Call)):
         node = node.value if isinstance(node, ast.Attribute) else node.func
     if isinstance(node, ast.Name) and node.id not in names.imported:
         made = names.single(node, call.scope)
         node = made.func if isinstance(made, ast.Call) else None
-    name = "" if node is None else names.qualified(node)
-    return name.partition(".")[0] in KNOWN and not call.name.startswith("torch.optim.")
+    return "" if node is None else names.qualified(node).partition(".")[0]

@@ -68,6 +68,7 @@ class Values(Classes):
         self.alone = ""
         self._depth = 0  # of the expression that is evaluated
         self._count = 0  # of the expressions in it
+        self._line = 0  # of it
         self._examples: int | None = None  # the length of the training data meanwhile
         self._numbers: Mapping[str, object] = {}  # expressions and their values meanwhile
 
@@ -88,6 +89,7 @@ class Values(Classes):
             UnknownError: for any other expression.
         """
         self._depth, self._count, self._examples, self._numbers, self.alone = 0, 0, examples, numbers or {}, ""
+        self._line = getattr(node, "lineno", 0)
         value = self._value(node, scope)
         if is_private(value):
             raise UnknownError
@@ -215,10 +217,18 @@ class Values(Classes):
         if len(bindings) != 1 or self.is_changed(name, here):
             raise UnknownError
         if bindings[0].value is not None:
+            if isinstance(bindings[0].value, (ast.Dict, ast.List)):
+                self.note_taker(name, here)
             return self._value(bindings[0].value, here)
         if here.values(name) != [None]:
             raise UnknownError
         return self._argument_of(name, here)
+
+    def note_taker(self, name: str, scope: Scope, line: int = 0) -> None:
+        """Note that code that is not read takes an object before a line, or that of the expression that is evaluated."""
+        if (call := self.flow.taker(name, scope, line or self._line)) is not None:
+            what = f"{ast.unparse(call.node.func)[:40]} in line {call.node.lineno} takes {name} and is not read"
+            self.notes[f"{what}; it may change its values"] = None
 
     def is_changed(self, name: str, scope: Scope) -> bool:
         """Whether a dict or list is changed in place."""
@@ -276,6 +286,7 @@ class Values(Classes):
             value = bindings[0].value if len(bindings) == 1 else None
             if isinstance(value, ast.Dict) and not self.is_changed(holder.id, here):
                 made = value
+                self.note_taker(holder.id, here)
         if isinstance(made, ast.Dict) and all(isinstance(name, ast.Constant) for name in made.keys):
             for name, value in zip(reversed(made.keys), reversed(made.values), strict=True):
                 if isinstance(name, ast.Constant) and name.value == key:
