@@ -206,6 +206,40 @@ def test_a_warmup_that_is_counted_in_epochs_by_mistake_is_an_error(tmp_path):
     assert found.remedy == "count the schedule in epochs, or give the dict of the scheduler interval: step"
 
 
+def test_a_loader_in_the_branch_that_trains(tmp_path):
+    more = (
+        "if saved:\n    model = Net.load_from_checkpoint('a')\nelse:\n    data = torch.utils.data.DataLoader(train, batch_size=8)\n"
+        "    model = Net(lr=0.2)\n    L.Trainer(max_epochs=2, devices=1).fit(model, data)\n"
+    )
+    plan = read(tmp_path, more=more).plan(num_examples=16)
+    assert (plan.max_steps, float(plan.schedule(0))) == (4, pytest.approx(0.2))
+
+
+def test_each_module_has_the_trainer_that_fits_it(tmp_path):
+    other = MODULE.partition("class Net")[2].replace("lr=0.1", "lr=0.3").replace("RETURNED", "opt")
+    path = tmp_path / "train.py"
+    runs = "L.Trainer(max_epochs=2, limit_train_batches=1).fit(Net())\nL.Trainer(max_epochs=3, limit_train_batches=1).fit(Other())\n"
+    path.write_text(f"{MODULE.replace('RETURNED', 'opt')}class Other{other}{runs}")
+    assert [config.plan().max_steps for config in olr.read_configs(path)] == [2, 3]
+    path.write_text(path.read_text().replace("fit(Other())", "fit(mine())"))
+    (config,) = olr.read_configs(path)  # that of the module that is fitted for certain
+    assert config.plan().max_steps == 2
+    assert "the module that fit() in line 23 takes is not read" in config.notes
+
+
+def test_a_module_that_a_function_makes(tmp_path):
+    more = "def build():\n    return Net(lr=0.3)\nL.Trainer(max_epochs=2, limit_train_batches=3).fit(build())\n"
+    assert read(tmp_path, "opt", more).plan().max_steps == 6
+
+
+def test_a_trainer_of_modules_that_are_not_known(tmp_path):
+    path = tmp_path / "train.py"
+    other = MODULE.partition("class Net")[2].replace("lr=0.1", "lr=0.3").replace("RETURNED", "opt")
+    path.write_text(f"{MODULE.replace('RETURNED', 'opt')}class Other{other}L.Trainer(max_epochs=2).fit(mine())\n")
+    with pytest.raises(olr.ConfigError, match="that of the Trainer of another module"):
+        olr.read_configs(path)[1].plan()
+
+
 def test_trainers_in_branches_that_agree_on_the_length(tmp_path):
     more = "if cuda:\n    t = L.Trainer(max_epochs=4, gpus=1)\nelse:\n    t = L.Trainer(max_epochs=4)\n"
     loop = "for epoch in range(3):\n    sched.step()\n"  # a demonstration of the scheduler alone

@@ -190,20 +190,28 @@ def call_of(script: Script, node: ast.expr | None) -> Call | None:
     return next((call for call in script.calls if call.node is node), None)
 
 
-def bindings_of(script: Script, node: ast.Name, scope: Scope) -> list[Binding]:
-    """What a name may have where it is used: by branches that may run, and without what comes later in straight code."""
+def bindings_of(script: Script, node: ast.Name, scope: Scope, under: Tests = ()) -> list[Binding]:
+    """What a name may have where it is used `under` some tests: by branches that may run, and not by later straight code."""
     bindings, here = script.reaching(node, scope)
     straight = here is scope and not scope.in_loop(node.lineno)
-    before = [binding for binding in bindings if binding.line <= node.lineno or not straight]
-    return [binding for binding in before if binding.value is not None and script.outcome(binding.tests) is not False]
+    others = [(test, not wanted, place) for test, wanted, place in under]
+    return [
+        binding
+        for binding in bindings
+        if binding.value is not None
+        and (binding.line <= node.lineno or not straight)
+        and not any(test in others for test in binding.tests)
+        and script.outcome(binding.tests) is not False
+    ]
 
 
-def made_of(script: Script, node: ast.expr | None, scope: Scope) -> ast.expr | None:
-    """The expression itself, or the one that its name has for certain."""
+def made_of(script: Script, node: ast.expr | None, scope: Scope, under: Tests = ()) -> ast.expr | None:
+    """The expression itself, or the one that its name has for certain, where it is used `under` some tests."""
     if not isinstance(node, ast.Name):
         return node
-    bindings = bindings_of(script, node, scope)
-    return bindings[0].value if len(bindings) == 1 and script.outcome(bindings[0].tests) else None
+    bindings = bindings_of(script, node, scope, under)
+    tests = tuple(test for binding in bindings for test in binding.tests if test not in under)
+    return bindings[0].value if len(bindings) == 1 and script.outcome(tests) else None
 
 
 def returned_of(script: Script, body: Sequence[ast.stmt], scope: Scope) -> ast.expr | None:

@@ -24,7 +24,7 @@ from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.overrides import rates_by_hand
 from optax_lr.sources.python.rate_changes import may_change
 from optax_lr.sources.python.schedules import take_class, take_function
-from optax_lr.sources.python.scopes import Call, Scope
+from optax_lr.sources.python.scopes import Call, Scope, Tests
 from optax_lr.sources.python.syntax import UnknownError, keyword_of
 from optax_lr.sources.source import Processes
 from optax_lr.text import words
@@ -78,7 +78,9 @@ def _trainer_of(script: Script, fit: Call) -> Call | None:
     """The call that makes the Trainer of a `fit`; the first of several in branches that give the run one length."""
     assert isinstance(fit.node.func, ast.Attribute)
     node = fit.node.func.value
-    nodes = [one.value for one in bindings_of(script, node, fit.scope)] if isinstance(node, ast.Name) else [node]
+    nodes = (
+        [one.value for one in bindings_of(script, node, fit.scope, fit.tests)] if isinstance(node, ast.Name) else [node]
+    )
     made = [call_of(script, node) for node in nodes]
     trainers = [call for call in made if call is not None and is_trainer(call)]
     stated = {
@@ -91,7 +93,7 @@ def _trainer_of(script: Script, fit: Call) -> Call | None:
 def _model_of(script: Script, fit: Call) -> str:
     """What makes the module that a `fit` takes: `Net` or `Net.load_from_checkpoint`; empty where that is not known."""
     given = fit.given(["model"]).get("model")
-    model = None if given is None else call_of(script, made_of(script, given, fit.scope))
+    model = None if given is None else call_of(script, made_of(script, given, fit.scope, fit.tests))
     return "" if model is None else model.name
 
 
@@ -123,10 +125,18 @@ def arguments_of_run(script: Script, run: Run) -> tuple[Arguments, list[str], Pr
             found.without(entry.key)
             found.take(entry.key, entry.value, entry.scope)
     fits = _fits(script)
-    mine = [fit for fit in fits if _is_of(script, run, fit)] or fits
+    mine = [fit for fit in fits if _is_of(script, run, fit)]
+    if not mine and len(modules_of(script)) == 1:
+        mine = [fit for fit in fits if _model_of(script, fit) in ("", *script.functions)]
     trainers = [call for call in script.calls if is_trainer(call)]
-    trainer = _trainer_of(script, mine[0]) if mine else trainers[0] if len(trainers) == 1 else None
+    trainer = _trainer_of(script, mine[0]) if mine else trainers[0] if len(trainers) == 1 and not fits else None
     notes = [*run.notes, *rates_by_hand(script), *may_change(script, [run.optimizer.node])]
+    others = [
+        fit for fit in fits if fit not in mine and not module_of(script, _model_of(script, fit).partition(".")[0])
+    ]
+    other = next((fit.node.lineno for fit in others), None)
+    if other is not None:
+        notes.append(f"the module that fit() in line {other} takes is not read")
     if len(mine) > 1:
         lines = [fit.node.lineno for fit in mine[:2]]
         notes.append(f"fit() is called in lines {lines[0]} and {lines[1]}; this is the plan of the first run")
@@ -136,7 +146,8 @@ def arguments_of_run(script: Script, run: Run) -> tuple[Arguments, list[str], Pr
     if trainer is not None:
         _take_trainer(found, trainer)
     else:
-        whose = "one of several Trainers" if trainers else "a Trainer in another file"
+        several = "one of several Trainers" if len(trainers) > 1 else "the Trainer of another module"
+        whose = several if trainers else "a Trainer in another file"
         found.unknown["max_epochs"] = f"that of {whose}"
     holder = ast.unparse(mine[0].node.func).rpartition(".")[0] if mine else ""
     for key in sorted(_OF_TRAINER) if trainer is not None else ():
@@ -280,16 +291,16 @@ def _loader_of_run(script: Script, run: Run, fit: Call | None) -> Call | None:
     given = {} if fit is None else fit.given(("model", "train_dataloaders", "val_dataloaders", "datamodule"))
     for name in ("train_dataloaders", "train_dataloader", "datamodule"):
         if name in given and fit is not None:
-            return _loader(script, given[name], fit.scope)
+            return _loader(script, given[name], fit.scope, fit.tests)
     for kind in (run.kind, *script.children(run.kind)):
         if (made := _loader_of_class(script, kind)) is not None:
             return made
     return None
 
 
-def _loader(script: Script, node: ast.expr, scope: Scope, depth: int = 0) -> Call | None:
+def _loader(script: Script, node: ast.expr, scope: Scope, under: Tests = (), depth: int = 0) -> Call | None:
     """The `DataLoader` that an expression is: a name, a method of a data module, an object of one."""
-    made = made_of(script, node, scope)
+    made = made_of(script, node, scope, under)
     if made is None and isinstance(node, ast.Name):
         made, scope = _part_of_returned(script, node, scope)
     call = call_of(script, made if not isinstance(made, ast.Name) else made_of(script, made, scope))
@@ -304,7 +315,7 @@ def _loader(script: Script, node: ast.expr, scope: Scope, depth: int = 0) -> Cal
         owner = call_of(script, made_of(script, function.value, scope))
         return None if owner is None or owner.name not in script.classes else _loader_of_class(script, owner.name)
     returned = script.returned(call.node)
-    return None if returned is None else _loader(script, *returned, depth + 1)
+    return None if returned is None else _loader(script, *returned, depth=depth + 1)
 
 
 def _part_of_returned(script: Script, name: ast.Name, scope: Scope) -> tuple[ast.expr | None, Scope]:
