@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterator, Mapping
 
-from optax_lr.sources.errors import ConfigError
 from optax_lr.text import words
 from optax_lr.trainers.base import Data
 from optax_lr.trainers.known import class_keys
@@ -90,27 +89,27 @@ def generation_steps(
     """
     if settings.max_steps > 0:
         return None
-    source, prompts, processes = settings.source, data.examples, data.processes
+    prompts, processes = data.examples, data.processes
     batch, group = settings.per_device_train_batch_size, settings.gradient_accumulation_steps
-    where = f"{source}: num_generations {generations}"
+    where = f"num_generations {generations}"
     for key, value in (
         ("steps_per_generation", steps_per_generation),
         ("generation_batch_size", generation_batch_size),
     ):
         if value is not None and value < 1:
-            raise ConfigError(f"{source}: {key} must be at least 1, not {value}")
+            raise settings.error(f"{key} must be at least 1, not {value}")
     own = steps_per_generation is None and generation_batch_size is None
     if unsloth and own and (group * processes * batch) % generations:
         batch = generations
     if generations < 2:
-        raise ConfigError(f"{where}: TRL needs at least 2, or no completion has another to be compared with")
+        raise settings.error(f"{where}: TRL needs at least 2, or no completion has another to be compared with")
     if steps_per_generation is not None and generation_batch_size is not None:
-        raise ConfigError(f"{source}: TRL refuses steps_per_generation with generation_batch_size; keep one")
+        raise settings.error("TRL refuses steps_per_generation with generation_batch_size; keep one")
     if generation_batch_size is not None:
         if generation_batch_size % (batch * processes):
             fewer = "" if generation_batch_size % batch else ", or give the right number of processes (--world-size)"
-            raise ConfigError(
-                f"{source}: generation_batch_size {generation_batch_size} is not a multiple of {batch} completions on each of "
+            raise settings.error(
+                f"generation_batch_size {generation_batch_size} is not a multiple of {batch} completions on each of "
                 f"the processes ({processes}), which TRL refuses; change one of them{fewer}"
             )
         steps_per_generation = generation_batch_size // (batch * processes)
@@ -120,13 +119,13 @@ def generation_steps(
         key = "gradient_accumulation_steps" if steps_per_generation is None else "steps_per_generation"
         product = f"per_device_train_batch_size {batch} x {key} {rounds} x processes {processes}"
         fits = generations // math.gcd(generations, batch * rounds)
-        raise ConfigError(
+        raise settings.error(
             f"{where} does not divide the {chunk} completions of a generation ({product}), which TRL refuses; give a multiple of "
             f"{fits} processes (--world-size), or change one of them"
         )
     chunks = prompts // (chunk // generations)
     if chunks == 0:
-        raise ConfigError(
-            f"{source}: {prompts} prompts are fewer than the {chunk // generations} of one generation, and TRL stops"
+        raise settings.error(
+            f"{prompts} prompts are fewer than the {chunk // generations} of one generation, and TRL stops"
         )
     return max(1, -(-chunks * iterations * rounds // group))

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Schedule
-from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, part_of, too_few
@@ -76,10 +75,8 @@ class LlamaFactoryMegatron(Transformers):
         kind, keywords = settings.lr_scheduler_type, settings.lr_scheduler_kwargs
         floor = kind == "cosine_with_min_lr" and set(keywords) == {"min_lr"} and not settings.own["bridge"]
         if not floor and (kind not in ("constant", "constant_with_warmup", "linear", "cosine") or keywords):
-            raise ConfigError(
-                f"{settings.source}: lr_scheduler_type {kind}{' with lr_scheduler_kwargs' if keywords else ''} has another meaning "
-                "on Megatron, and is not read; write the schedule with the classes of olr"
-            )
+            other = f"{kind}{' with lr_scheduler_kwargs' if keywords else ''} has another meaning on Megatron, and is not read"
+            raise settings.error(f"lr_scheduler_type {other}; write the schedule with the classes of olr")
         if kind == "constant":
             return Constant(changes.get("learning_rate", settings.learning_rate), warmup_steps)
         return super().schedule(settings, max_steps=max_steps, warmup_steps=warmup_steps, **changes)
@@ -90,10 +87,9 @@ def on_megatron(source: Source, values: Mapping[str, object], rules: Rules, read
     given = {key: values[key] for key in _PARALLEL if values.get(key) is not None}
     if not given:
         return reading
-    name = source.name
     if (stage := values.get("stage", "sft")) not in ("pt", "sft", "dpo"):
-        raise ConfigError(f"{name}: {next(iter(given))} is for Megatron, on which LLaMA-Factory has no stage {stage}")
-    sizes = {key: max(1, whole_setting(f"{name}: {key}", value, rules)) for key, value in given.items()}
+        raise source.error(f"{next(iter(given))} is for Megatron, on which LLaMA-Factory has no stage {stage}")
+    sizes = {key: max(1, whole_setting(f"{source.name}: {key}", value, rules)) for key, value in given.items()}
     bridge = bool(_ONLY_BRIDGE & values.keys()) or source.command.environment.get("USE_MEGATRON_BRIDGE") in (*YES, "1")
     backend = "Megatron-Bridge" if bridge else "mcore_adapter"
     notes = [*reading.notes]
@@ -102,19 +98,13 @@ def on_megatron(source: Source, values: Mapping[str, object], rules: Rules, read
     of_experts = experts * sizes.get("tensor_model_parallel_size", 1) * sizes.get("pipeline_model_parallel_size", 1)
     if not bridge:
         sizes.pop("expert_model_parallel_size", None)  # whose processes have examples of their own
-        notes.append(
-            f"{next(iter(given))}: read as a run with USE_MCA=1, by mcore_adapter; Megatron-Bridge counts the last, smaller "
-            "batches of an epoch, too"
-        )
+        other = "Megatron-Bridge counts the last, smaller batches of an epoch, too"
+        notes.append(f"{next(iter(given))}: read as a run with USE_MCA=1, by mcore_adapter; {other}")
     if reading.unknown:
         notes.append(f"{', '.join(reading.unknown[:8])}: taken for keys of {backend} that do not change the curve")
     processes = reading.processes
     if processes is None and (source.processes is None or source.processes.count is None):
         processes = one_group(sizes, of_experts)
-    settings = dataclasses.replace(
-        reading.settings,
-        trainer=LlamaFactoryMegatron.name,
-        older="",
-        own={"sizes": sizes, "bridge": bridge, "experts": of_experts},
-    )
+    own = {"sizes": sizes, "bridge": bridge, "experts": of_experts}
+    settings = dataclasses.replace(reading.settings, trainer=LlamaFactoryMegatron.name, older="", own=own)
     return reading._replace(settings=settings, notes=tuple(notes), unknown=(), processes=processes)

@@ -50,13 +50,11 @@ class OptaxSchedules(Trainer):
         )
         return Reading(settings)
 
-    def schedule(self, settings: Settings, *, max_steps: Real, warmup_steps: Real, **changes: Real) -> Schedule:
-        parts = [dict(part) for part in settings.own["parts"]]
-        if "learning_rate" in changes and len(parts) == 1:
-            parts[0]["peak_value" if "peak_value" in parts[0] else "init_value"] = changes["learning_rate"]
-        starts = [0, *settings.own["boundaries"], int(max_steps)]
-        made = [_made(part, end - start) for part, start, end in zip(parts, starts, starts[1:], strict=False)]
-        return Stages(made, boundaries=settings.own["boundaries"]) if len(parts) > 1 else made[0]
+    def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
+        parts, boundaries = settings.own["parts"], settings.own["boundaries"]
+        ends = zip(parts, [0, *boundaries], [*boundaries, steps], strict=False)
+        made = [_made(part, end - start) for part, start, end in ends]
+        return Stages(made, boundaries=boundaries) if len(parts) > 1 else made[0]
 
 
 def _checked(source: str, constructor: str, given: Mapping[str, object]) -> dict[str, object]:

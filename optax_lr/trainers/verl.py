@@ -14,7 +14,7 @@ from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, part_of, whole_batches, without_steps
 from optax_lr.trainers.curve_keys import concerns_curve
 from optax_lr.trainers.hydra import base_of, command_words, extends, looked_up, named_config
-from optax_lr.trainers.keys import Keys, assignments, flattened, with_places
+from optax_lr.trainers.keys import Default, Keys, assignments, flattened, with_places
 from optax_lr.trainers.known import ever
 from optax_lr.trainers.settings import ARGPARSE, Settings
 from optax_lr.trainers.verl_optimizers import FSDP, MEGATRON, SFT, Optimizer, idle_defaults, read_optimizer
@@ -102,9 +102,8 @@ class Verl(Trainer):
         given = {key: value for key, value in given.items() if value not in (None, "null", "None")}
         absent = [key for key in standing if key not in given and (key.startswith(place) or _STEPS not in given)]
         if absent and not config:
-            raise source.error(
-                f"{absent[0]} is not in this file, which extends no config of verl; give it with --set {absent[0]}=VALUE"
-            )
+            where = "in this file, which extends no config of verl"
+            raise source.error(f"{absent[0]} is not {where}; give it with --set {absent[0]}=VALUE")
         standing = standing | {f"{place}{key}": value for key, value in optimizer.defaults.items()}
         keys = Keys(name, given, ARGPARSE, standing)
         kind, warmup, own = read_optimizer(keys, place, optimizer)
@@ -118,26 +117,20 @@ class Verl(Trainer):
         without = {key for key in standing if settings.max_steps > 0 and not key.startswith(place)}
         without |= idle_defaults(keys, place, optimizer, kind)
         defaults = keys.defaults(f"verl's {config or self.own[0]}.yaml", without=without)
-        notes = list(self.remarks(keys, settings, optimizer))
         added = assignments(word for word in rest if word.startswith("+"))
-        changed = [key for key in strange if key not in added]  # which Hydra refuses in verl's own
-        program = source.program_name
-        if program and not re.fullmatch(self.programs, program):
-            notes.append(f"{program} is not {self.main}, and may have other defaults")
-        elif not program:
-            why = f", as {', '.join(changed[:3])} show" if changed else ""
-            notes.append(f"the file is read as {self.main} reads it; its program may have other defaults or steps{why}")
+        changed = ", ".join([key for key in strange if key not in added][:3])  # which Hydra refuses in verl's own
+        notes = (*self.remarks(keys, settings, optimizer), *self._of_the_program(source, changed, defaults))
+        return Reading(settings, (), notes, defaults, strange, self.processes(source, keys))
+
+    def _of_the_program(self, source: Source, changed: str, defaults: tuple[Default, ...]) -> Iterator[str]:
+        """A note on a program that may be another than verl's, or a changed one."""
+        if not (program := source.program_name):
+            why = f", as {changed} show" if changed else ""
+            yield f"the file is read as {self.main} reads it; its program may have other defaults or steps{why}"
+        elif not re.fullmatch(self.programs, program):
+            yield f"{program} is not {self.main}, and may have other defaults"
         elif changed and defaults:
-            notes.append(
-                f"{', '.join(changed[:3])} show that this verl is changed or newer, and may have other defaults"
-            )
-        return Reading(
-            settings,
-            notes=tuple(notes),
-            defaults=defaults,
-            unknown=strange,
-            processes=self.processes(source, keys),
-        )
+            yield f"{changed} show that this verl is changed or newer, and may have other defaults"
 
     def config(self, source: Source, given: Mapping[str, object]) -> tuple[str, Optimizer, dict[str, object]]:
         """The name of the config with the defaults of this run, the form of its optimizer, and its other defaults.
