@@ -22,6 +22,7 @@ from optax_lr.text import start_of
 from optax_lr.trainers import Recognised, recognise, trainer_of
 from optax_lr.trainers.base import Trainer
 from optax_lr.trainers.curve_keys import concerns_curve, places_of_settings
+from optax_lr.trainers.keys import assignments
 from optax_lr.trainers.refused import refusal
 from optax_lr.trainers.settings import SETTING_NAMES
 
@@ -153,7 +154,7 @@ def _text_below(source: Source, name: str) -> tuple[str, Path]:
         where = "is in a folder that the script does not say" if source.below is None else where
         raise ConfigError(
             f"{source.name}: the settings of the command in line {source.command.line} are in {name}, which {where}; read that "
-            f"file{_processes_of_command(source.processes)}{_settings_of_command(source.command)}"
+            f"file{_of_command(source)}"
         )
     try:
         return text_of(str(path)), path.parent
@@ -161,20 +162,14 @@ def _text_below(source: Source, name: str) -> tuple[str, Path]:
         raise ConfigError(f"{source.name}: {error}") from None
 
 
-def _processes_of_command(processes: Processes | None) -> str:
-    """The option that gives a reader of the file the processes of the command."""
-    count = None if processes is None else processes.count
-    return "" if count in (None, 1) else f" with --world-size {count}"
-
-
-def _settings_of_command(program: Program) -> str:
-    """The settings in the command that a reader of the file must not forget."""
-    assigned = [word for word in program.positional[1:] if "=" in word]
-    keys = {word: word.partition("=")[0] for word in assigned}
-    assigned.sort(key=lambda word: not concerns_curve(keys[word]) and keys[word] not in SETTING_NAMES)
-    options = [f"--{key} {readable(value)}" for key, value in program.options.items() if key in SETTING_NAMES]
-    shown = ", ".join([*assigned, *options][:6])
-    return f", and mind that {shown} replace its values" if shown else ""
+def _of_command(source: Source) -> str:
+    """The options with which a reader of the file has the processes and the settings of the command."""
+    program, count = source.command, None if source.processes is None else source.processes.count
+    given = {key: value for key, value in assignments(program.positional[1:]).items() if concerns_curve(key)}
+    given |= {key: str(readable(value)) for key, value in program.options.items() if key in SETTING_NAMES}
+    options = [] if count in (None, 1) else [f"--world-size {count}"]
+    options += [f"--set {key}={value}" for key, value in given.items()]
+    return f" with {' '.join(options)}" if options else ""
 
 
 def _over_file(source: Source, name: str, values: dict[str, object], trainer: Trainer | None) -> Source:

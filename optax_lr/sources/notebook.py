@@ -166,7 +166,7 @@ def _wrong_row(rows: list[str]) -> int:
     try:
         parsed("", "\n".join(rows))
     except ConfigError as error:
-        line = re.search(r"in line (\d+)$", str(error))
+        line = re.search(r" in line (\d+); ", str(error))
         return min(int(line[1]), len(rows)) if line else 1
     return 0
 

@@ -202,7 +202,7 @@ class Trainer(abc.ABC):
     def wrong_keys(self, source: Source, keys: Sequence[str], meant: Mapping[str, str]) -> Iterator[str]:
         """What to do about keys of the curve that it does not have: those that are `meant` for one of its own, and the others."""
         options = source.command.options if source.form == "command" else {}
-        called = source.form in ("python", "notebook")
+        called = bool(source.keywords)
         for some in filter(None, ([key for key in keys if key in meant], [key for key in keys if key not in meant])):
             several, it = len(some) > 1, "them" if len(some) > 1 else "it"
             kind = "argument" if called else "option" if some[0] in options else "key"

@@ -52,8 +52,8 @@ def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
     scripts = [word for text in _texts(source.values) for word in re.findall(r"[\w./-]+\.(?:sh|py)\b", text)]
     if scripts:
         return f"no setting of a schedule is there, such as learning_rate; {scripts[-1]} is named: read that"
-    seen = ", ".join(str(key) for key in list(source.values)[:5]) or "none"
-    return f"no setting of a schedule is there, such as learning_rate; the keys are: {seen}"
+    seen = ", ".join(str(key) for key in list(source.values)[:5]) or "nothing"
+    return f"no setting of a schedule is there, such as learning_rate, but {seen}; read the file or the command of the training"
 
 
 def _command(source: Source, trainers: Mapping[str, Trainer]) -> str:

@@ -429,7 +429,7 @@ def test_a_launcher_in_an_unknown_variable(tmp_path):
         ("llamafactory-cli train --stage sft --do_train\n", "the command gives no settings; read the YAML"),
         ("CFG=$1\naccelerate launch run_sft.py --config $CFG --learning_rate 1e-4 --dataset_name d\n", "the settings of the command are in $1"),
         ("python train.py --config $CFG --learning_rate 1e-4 --num_train_epochs 1\n", "the settings of the command are in $CFG"),
-        ("python train.py run.yaml --learning_rate 1e-4\n", "are in run.yaml, which is not here; read that file, and mind that --learning_rate 1e-4 replace"),
+        ("python train.py run.yaml --learning_rate 1e-4\n", "are in run.yaml, which is not here; read that file with --set learning_rate=1e-4"),
         ("torchrun --nproc_per_node 4 -m llamafactory.launcher my.yaml\n", "in line 1 are in my.yaml, which is not here; read that file with --world-size 4"),
         ("trl sft --config ../../etc/x.yaml\n", "are in ../../etc/x.yaml, which is not here"),
         ("python -m MaxText.train $CONFIG steps=10 learning_rate=1e-4\n", "the settings of the command are in $CONFIG"),

@@ -159,7 +159,7 @@ REFUSALS = {
     "a script with a parser of its own": ("p.sh", "python main.py --learning_rate 1e-4 --epochs 5 --bs 4", "only main.py knows the use of --learning_rate 1e-4, --epochs 5"),
     "a W&B config": ("w.yaml", "wandb_version: 1\nlearning_rate:\n  desc: null\n  value: 1e-4\n", "Weights & Biases"),
     "dashes after a YAML of LLaMA-Factory": ("d.sh", "llamafactory-cli train f.yaml --learning_rate 1e-5", "takes key=value and not --learning_rate"),
-    "a YAML that is not here, with its overrides": ("y.sh", "llamafactory-cli train f.yaml learning_rate=1e-5", "learning_rate=1e-5 replace its values"),
+    "a YAML that is not here, with its overrides": ("y.sh", "llamafactory-cli train f.yaml learning_rate=1e-5", "read that file with --set learning_rate=1e-5"),
     "two lengths of Megatron-SWIFT": (
         "m.sh", "megatron sft --model m --dataset d --lr 1e-4 --train_iters 9 --max_epochs 1", "keep one: --set max_epochs=null$",
     ),
@@ -176,7 +176,7 @@ REFUSALS = {
         "a command with --learning_rate is the text of tasks.0.arguments.0; copy it to a shell script",
     ),
     "a file that is not here, with the settings of its command first": (
-        "q.sh", "llamafactory-cli train f.yaml " + " ".join(f"{key}=x" for key in "abcdefg") + " learning_rate=1e-5", "mind that learning_rate=1e-5, a=x",
+        "q.sh", "llamafactory-cli train f.yaml " + " ".join(f"{key}=x" for key in "abcdefg") + " learning_rate=1e-5", r"read that file with --set learning_rate=1e-5$",
     ),
     "a batch file of Windows": ("w.bat", "@echo off\npython train.py --learning_rate 1e-4\n", "a batch file of Windows is not read"),
 }  # fmt: skip

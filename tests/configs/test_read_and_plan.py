@@ -74,7 +74,7 @@ def test_several_documents_are_several_configs(tmp_path):
             "min_lr, num_cycles are refused at the top level; move them: lr_scheduler_kwargs: {min_lr: 1.0e-06, num_cycles: 2}; "
             "lr_scheduler, num_epochs, epochs are not keys of TrainingArguments; write lr_scheduler_type, num_train_epochs, if the ",
         ),
-        ("model: llama\n", "no setting of a schedule is there, such as learning_rate; the keys are: model"),
+        ("model: llama\n", "no setting of a schedule is there, such as learning_rate, but model; read the file"),
         ("jobs:\n- train: {lr: 1e-4, noise_scheduler: x}\n", "knows the use of jobs.0.train.lr 1e-4; read that"),
         (b"\xff\xfe\x00", "this is not UTF-8 text"),
         (b"learning_rate: 1\x00", "this is a binary file"),

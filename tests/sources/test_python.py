@@ -367,7 +367,7 @@ def test_notes_on_trainers_and_runs_are_about_this_config(tmp_path):
     ("text", "message"),
     [
         ("def f(:\n", "not Python: "),
-        ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "torch.optim.lr_scheduler.LambdaLR in line 2 is not read as a config; write its function as an olr.Function"),
+        ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "torch.optim.lr_scheduler.LambdaLR in line 2 is not read as a config; write the schedule as learning_rate, lr_scheduler_type, warmup_steps and max_steps to a YAML file, or its function as an olr.Function"),
         ("import torch\nplan = torch.optim.lr_scheduler.ReduceLROnPlateau(o)\n", "ReduceLROnPlateau in line 2 is never stepped, so that the rate of its optimizer is constant; write"),
         ("import torch\nplan = torch.optim.lr_scheduler.ReduceLROnPlateau(o)\nplan.step(loss)\n", "it follows a metric, so that only a log has its rates"),
         ("import optax\noptax.exponential_decay(1e-3, 100, 0.9)\n", "olr.plot draws it"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from optax_lr.sources.errors import WRITE
 from optax_lr.text import words
 
 TRAINING_ARGUMENTS = words(
@@ -116,9 +117,10 @@ OPTIMIZERS = frozenset(f"{module}{name}" for module, names in _OPTIMIZERS.items(
 NOT_READ_WHOLE = (
     *("ChainedScheduler", "LambdaLR", "inject_hyperparams", "piecewise_interpolate_schedule", "chain_schedules"),
 )
+BY_HAND = f"{WRITE}, or its function as an olr.Function"
 # What to do with schedules of other packages that are no config.
 ELSEWHERE = {
-    "torch.optim.lr_scheduler.LambdaLR": "write its function as an olr.Function",
+    "torch.optim.lr_scheduler.LambdaLR": BY_HAND,
     "torch.optim.lr_scheduler.MultiplicativeLR": "with a constant factor it is an olr.Exponential, and else an olr.Function",
     "torch.optim.lr_scheduler.ReduceLROnPlateau": "it follows a metric, so that only a log has its rates, which audit reads",
     "torch.optim.lr_scheduler": "make the scheduler in Python and hand it to olr.from_torch",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from optax_lr.sources.errors import WRITE
-from optax_lr.sources.python.constructors import ELSEWHERE, HOMES, TRL
+from optax_lr.sources.python.constructors import BY_HAND, ELSEWHERE, HOMES, TRL
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.overrides import rates_by_hand
 from optax_lr.sources.python.run_facts import filled_classes
@@ -16,7 +16,6 @@ from optax_lr.sources.python.scopes import Call
 from optax_lr.sources.python.syntax import UnknownError, field_default, keyword_of
 from optax_lr.text import start_of, words
 
-_BY_HAND = f"{WRITE}, or its function as an olr.Function"
 _PLATEAU = "torch.optim.lr_scheduler.ReduceLROnPlateau"
 # Trainers by a module that only their own programs import: where the settings are.
 _PROGRAMS = {
@@ -50,7 +49,7 @@ def why_nothing(script: Script, is_config: Callable[[str], bool | None] = lambda
         if found := _of_call(script, call):
             return found
     if by_hand := rates_by_hand(script):
-        return f"{by_hand[0].removesuffix(', which is not in this plan')}, in code that is not run; {_BY_HAND}"
+        return f"{by_hand[0].removesuffix(', which is not in this plan')}, in code that is not run; {BY_HAND}"
     for call, kind, _ in filled_classes(script):
         last = kind.rpartition(".")[2]
         start = (
@@ -63,7 +62,7 @@ def why_nothing(script: Script, is_config: Callable[[str], bool | None] = lambda
             return start
     names = script.top.names.keys()
     if {"max_lr", "warmup_steps"} <= names or {"max_lr", "warmup_iters"} <= names:
-        return f"its rates come from a function of the script over max_lr, which is not run; {_BY_HAND}"
+        return f"its rates come from a function of the script over max_lr, which is not run; {BY_HAND}"
     for pattern, whose in _PROGRAMS.items():
         if any(re.match(pattern, name) for name in (*script.modules, *script.imported.values())):
             return f"this is the code of {whose}"

@@ -31,8 +31,12 @@ def parsed(path: str, text: str) -> ast.Module:
         line = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         why = getattr(error, "msg", None) or "too deeply nested"
         newer = why.startswith("f-string") and sys.version_info < (3, 12)
-        way = "; Python 3.12 allows more in f-strings: run optax-lr with that, or take the line out" * newer
-        raise ConfigError(f"{path}: not Python: {why}{line}{way}") from None
+        way = (
+            "Python 3.12 allows more in f-strings: run optax-lr with that, or take the line out"
+            if newer
+            else "correct it"
+        )
+        raise ConfigError(f"{path}: not Python: {why}{line}; {way}") from None
 
 
 # --- expressions ---
