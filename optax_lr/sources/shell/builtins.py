@@ -31,7 +31,7 @@ def follow_builtin(shell: Shell, command: Command) -> bool:
         case ["set", "-a" | "+a" as sign, *_]:
             state.exports_all = sign == "-a"
         case ["set", "--", *arguments]:
-            state.variables["@"] = Variable(arguments, is_array=True)
+            state.variables["@"] = Variable(None if command.passes_on else arguments, is_array=True)
         case ["shift", *count]:
             if (known := state.values("@")) is not None:
                 left = known[int(count[0]) if count and count[0].isdigit() else 1 :]

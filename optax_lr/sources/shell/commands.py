@@ -35,11 +35,12 @@ def command(shell: Shell, node: Node, behind: Sequence[Node] = (), document: str
         check_error(shell, node)
     if not words:
         return
-    made, head = Command(words, node, assigned, shell.input if document is None else document), words[0]
-    shell.input = None
+    passes_on = shell.state.values("@") is None and any(child.text in _OWN_ARGUMENTS for child in node.named_children)
+    made = Command(words, node, assigned, shell.input if document is None else document, passes_on)
+    head, shell.input = words[0], None
     if head in shell.functions and shell.depth < DEEPEST:
         shell.called.add(head)
-        call(shell, head, words[1:], assigned)
+        call(shell, head, None if passes_on else words[1:], assigned)
     elif shell.depth < DEEPEST and (script := script_of(shell, made)) is not None:
         follow(shell, made, script)
     elif head.startswith("--") and shell.ran:
@@ -62,7 +63,7 @@ def _program(shell: Shell, command: Command) -> None:
         written = state.files.get(place(state.folder, name))
         if written is not None and written.text is None:
             notes.append(f"{written.by} may change {readable(name)} before the command reads it")
-    if state.values("@") is None and any(child.text in _OWN_ARGUMENTS for child in command.node.named_children):
+    if command.passes_on:
         notes.append("the script's own arguments ($@) are taken as none")
     notes += notes_on(words, shell.placeholders)
     if words[0] in shell.aliases:

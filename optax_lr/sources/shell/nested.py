@@ -53,7 +53,7 @@ def script_of(shell: Shell, command: Command) -> Script | None:
     for number, word in enumerate(words if starts else words[:1], 1):
         written = shell.state.files.get(place(shell.state.folder, word))
         if written is not None and written.text and written.text not in shell.following:
-            return Script(written.text, words[number:])
+            return Script(written.text, None if command.passes_on else words[number:])
     return Script(command.document) if command.document is not None and starts else None
 
 

@@ -45,12 +45,14 @@ class Command(NamedTuple):
         node: where it is.
         assigned: the variables that are set for it alone, as in `LR=1 run`.
         document: its here-document; None for none, and for one whose text is not known.
+        passes_on: whether it passes the script's own arguments on, which are not known and not among its words.
     """
 
     words: list[str]
     node: Node
     assigned: dict[str, str]
     document: str | None
+    passes_on: bool
 
     @property
     def line(self) -> int:
