@@ -56,6 +56,7 @@ def test_what_is_noted(tmp_path, returned, more, note):
     ("returned", "more", "message"),
     [
         ("opt", RUN.replace("Net()", "Net(lr=None)"), "the rate of the optimizer is None; give its value with --set learning_rate=VALUE"),
+        ("[opt], [sched, other]", RUN, "returns 2 schedulers of one optimizer, which change its rate together, and are not read"),
         ("opt, sched", RUN, "returns an optimizer and a scheduler side by side, which Lightning refuses"),
         ("[opt], [{'scheduler': sched, 'interval': self.every}]", RUN, "interval=self.every is not a literal; give its value with --set interval=VALUE"),
         ("[opt], [{'scheduler': sched, 'interval': 'batch'}]", RUN, "interval must be one of step, epoch, not 'batch'"),

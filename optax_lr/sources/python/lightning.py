@@ -161,6 +161,11 @@ def _parts(script: Script, node: ast.expr, scope: Scope, where: str) -> _Returne
             match optimizers, schedulers:
                 case ast.List(elts=[optimizer]), ast.List(elts=[] | [_] as given):
                     return _Returned(optimizer, given[0] if given else None)
+                case ast.List(elts=[_]), ast.List(elts=several):
+                    what = f"{where} returns {len(several)} schedulers of one optimizer, which change its rate together"
+                    raise ConfigError(
+                        f"{what}, and are not read; write them with the classes of olr, such as olr.Product"
+                    )
                 case ast.List(elts=[optimizer]), ast.Call() | ast.Dict():
                     return _Returned(optimizer, second)
                 case ast.Call(), ast.Call() if (call := call_of(script, schedulers)) and _is_schedule(call):
