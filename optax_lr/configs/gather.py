@@ -97,6 +97,8 @@ def _sources_in(path: str, suffix: str, text: str) -> list[Source]:
         except ConfigError as error:
             with contextlib.suppress(ConfigError):
                 return training_commands(path, card.shell_blocks(text), folder)
-            raise ConfigError(f"{error}, and no block of shell commands that trains") from None
+            raise ConfigError(
+                f"{error}, and no block of shell commands that trains; read the config of the training"
+            ) from None
     documents = documents_of(path, text, _FORMS.get(suffix, "yaml"), folder)
     return renamed(path, [part for document in documents for part in apart(wandb.recorded(document))])

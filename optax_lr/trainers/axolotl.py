@@ -330,7 +330,7 @@ def _refuse_keys(keys: Keys, restarts: tuple[int, int, int] | None) -> None:
     given = keys.given
     batches = ("micro_batch_size", "gradient_accumulation_steps", "batch_size")
     if "learning_rate" not in keys:
-        raise keys.error("axolotl needs learning_rate")
+        raise keys.error("axolotl needs learning_rate; give it with --set learning_rate=VALUE")
     if sum(bool(given.get(key)) for key in batches) < 2:
         raise keys.error(f"axolotl needs two of {', '.join(batches)}; write gradient_accumulation_steps")
     for one, other in _APART:

@@ -284,7 +284,7 @@ class LlamaFactoryV1(Trainer):
             raise source.error(f"lr_scheduler_config {has}")
         for key in ("lr_scheduler_type", "lr_scheduler_kwargs", "warmup_steps", "warmup_ratio"):
             if values.get(key) is not None:
-                raise source.error(f"{key} is not a key of LLaMA-Factory's v1 trainer, which would refuse it")
+                raise source.error(f"{key} is not a key of LLaMA-Factory's v1 trainer; --set {key}=null leaves it out")
         taken = {key: values.get(key) for key in ("learning_rate", "max_steps", "num_train_epochs")}
         taken["per_device_train_batch_size"] = values.get("micro_batch_size")
         settings = Settings.of(source.name, taken, trainer=self.name, lr_scheduler_type="constant")

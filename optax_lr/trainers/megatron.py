@@ -110,14 +110,18 @@ class Megatron(Trainer):
                     "--retro-project-dir has the length of the run in a file of its folder; give it with --set train_samples=VALUE "
                     "--set global_batch_size=VALUE"
                 )
-            raise source.error("Megatron-LM needs --train-iters or --train-samples")
+            raise source.error(
+                "Megatron-LM needs --train-iters or --train-samples; give one with --set train_iters=VALUE"
+            )
         given = _updates(keys, "lr_decay")
         decay = length if given is None else given
         warmup = _warmup(keys, decay)
         own = curve_of(keys, style)
         tail = _updates(keys, "lr_wsd_decay") if style == "WSD" else None
         if style == "WSD" and tail is None:
-            raise source.error("--lr-decay-style WSD needs --lr-wsd-decay-iters")
+            raise source.error(
+                "--lr-decay-style WSD needs --lr-wsd-decay-iters; give it with --set lr_wsd_decay_iters=VALUE"
+            )
         taken = {"max_steps": int(length), "warmup_steps": math.ceil(warmup)}
         settings = self.settings_of(keys, taken, lr_scheduler_type=style, own=own)
         batch = keys.whole("global_batch_size") if "train_samples" in keys else None
@@ -143,7 +147,9 @@ class Megatron(Trainer):
         if not warmup or not first:
             curve = _decay(settings, rate, warmup, run)
         elif settings.lr_scheduler_type == "inverse-square-root":
-            raise settings.error("--lr-warmup-init above 0 with inverse-square-root is not supported")
+            raise settings.error(
+                "--lr-warmup-init above 0 with inverse-square-root is not read; make it of the classes of olr"
+            )
         else:
             ramp = LinearRamp(rate, start_factor=first / rate, total_iters=warmup)
             after = settings.also(decay=own["decay"] - warmup)
@@ -161,7 +167,8 @@ def _decay(settings: Settings, rate: Real, warmup: int, run: int) -> Schedule:
     if style == "inverse-square-root":
         if warmup < own["per_step"] or rate * (warmup / end) ** 0.5 < low:
             raise settings.error(
-                "inverse-square-root with a warmup of less than an iteration, or with --min-lr above its end, is not read"
+                "inverse-square-root with a warmup of less than an iteration, or with --min-lr above its end, is not read; "
+                "make it of the classes of olr"
             )
         curve = InverseSqrt(rate, warmup_steps=warmup, timescale=warmup)
         return Stages([curve, Constant(low)], boundaries=[end + 1]) if run > end + 1 else curve
@@ -191,7 +198,7 @@ def _refuse_options(keys: Keys) -> None:
         changes = f"--{key.replace('_', '-')} changes the schedule as it goes"
         raise keys.error(f"{changes}, and is not read; make it of the classes of olr")
     if "lr" not in keys:
-        raise keys.error("Megatron-LM needs --lr")
+        raise keys.error("Megatron-LM needs --lr; give it with --set lr=VALUE")
     samples = [key for key in keys.given if key.endswith("_samples") and key.startswith(("train", "lr_"))]
     iterations = [key for key in keys.given if key in ("train_iters", "lr_decay_iters", "lr_warmup_iters")]
     if samples and iterations:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from optax_lr.interop.transformers import get_scheduler
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Schedule
+from optax_lr.sources.errors import WRITE
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Source, count_of
 from optax_lr.text import words
@@ -95,7 +96,9 @@ class OpenRLHF(Trainer):
         name, program = source.name, source.program_name
         named = re.search(self.command, program)
         if named is None:
-            raise source.error(f"{program or 'this'} is not named as a command of OpenRLHF is, such as train_sft")
+            raise source.error(
+                f"{program or 'this'} is not named as a command of OpenRLHF is, such as train_sft; {WRITE}"
+            )
         command, values = named[1], dict(flattened(source.given))
         now, former = keys_of(f"openrlhf_{command}"), former_keys(f"openrlhf_{command}").keys()
         dotted = any("." in key for key in values) or (bool(now) and not former & values.keys())

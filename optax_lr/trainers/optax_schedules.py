@@ -81,7 +81,9 @@ def _checked(source: str, constructor: str, given: Mapping[str, object]) -> dict
         raise ConfigError(f"{source}: {constructor} without a length is not read; olr.plot draws the schedule")
     start, top = full.get("init_value", 0.0), full.get("peak_value")
     if top is not None and start > top:
-        raise ConfigError(f"{source}: {constructor} with init_value above peak_value is not read")
+        raise ConfigError(
+            f"{source}: {constructor} with init_value above peak_value is not read; olr.plot draws the schedule"
+        )
     if full["kind"] == "polynomial_schedule" and full["end_value"] > start and full["power"] != 1:
         raise ConfigError(f"{source}: {constructor} to a higher rate is not read; olr.plot draws the schedule")
     return full

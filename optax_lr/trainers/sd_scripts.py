@@ -241,7 +241,7 @@ def _of_the_optimizer(keys: Keys) -> Iterator[str]:
     name, given = str(keys.get("optimizer_type", "")).lower(), keys.get("optimizer_args", [])
     words = dict(str(word).partition("=")[::2] for word in (given if isinstance(given, list) else [given]))
     if name == "adafactor" and (words.get("relative_step") != "False" or words.get("warmup_init") == "True"):
-        raise keys.error("Adafactor computes its rates itself unless optimizer_args has relative_step=False")
+        raise keys.error(f"Adafactor computes its rates itself unless optimizer_args has relative_step=False; {WRITE}")
     if name.endswith("schedulefree"):
         raise keys.error("sd-scripts runs no scheduler with a schedule-free optimizer; its rate is constant")
     if re.search("prodigy|dadapt", name):

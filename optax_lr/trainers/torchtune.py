@@ -83,7 +83,7 @@ class Torchtune(Trainer):
         inside = {f"{name}.{key}": value for name, inner in sections.items() for key, value in inner.items()}
         keys = Keys(source.name, {**values, **inside}, PYDANTIC)
         if "optimizer.lr" not in keys:
-            raise source.error("optimizer.lr is not in the recipe")
+            raise source.error("optimizer.lr is not in the recipe; give it with --set optimizer.lr=VALUE")
         if any(values.get(key) for key in _REINFORCED):
             raise source.error(f"torchtune's recipes of PPO and GRPO are not read; {WRITE}")
         self.unknown(source, {**values, **source.command.options}, _KEYS)
@@ -98,7 +98,9 @@ class Torchtune(Trainer):
             defaults.append(Default("lr_scheduler", "none: a constant rate", "torchtune's full recipes"))
         for key in ("epochs", "batch_size"):
             if key not in keys:
-                raise source.error(f"{key} is not in the recipe, and torchtune has no default for it")
+                raise source.error(
+                    f"{key} is not in the recipe, and torchtune has no default for it; give it with --set {key}=VALUE"
+                )
         if "gradient_accumulation_steps" not in keys:
             defaults.append(Default("gradient_accumulation_steps", 1, "this reader; torchtune's recipes state it"))
         group = math.prod(keys.whole(key, 1) for key in _PARALLEL)

@@ -36,7 +36,10 @@ MEANT = OTHER_NAMES | {
         words("gradient_accumulation accumulation_steps grad_accum grad_accum_steps gradient_steps"),
         "gradient_accumulation_steps",
     ),
-    "batch_size": "per_device_train_batch_size",
+    **dict.fromkeys(
+        words("batch_size batch_size_per_device per_device_batch_size batch_size_per_gpu"),
+        "per_device_train_batch_size",
+    ),
     "lr": "learning_rate",
     "schedule": "lr_scheduler_type",
     "scheduler": "lr_scheduler_type",

@@ -36,6 +36,8 @@ def origin_of(script: Program, text: str, depth: int = 3) -> str:
             first = ast.unparse(made[0].args[0]).partition(".")[0] if made[0].args else ""
             opened = [call for scope in script.scopes for call in scope.opened.get(first, ())]
             files = texts_of(file for call in opened if isinstance(call, ast.Call) for file in call.args[:1])
+            if not files and kind.partition(".")[0] in script.modules:
+                return f"{is_made}, of {kind.rpartition('.')[0]}"
             return f"{is_made}, of {files[-1]}" if files else is_made
         further = origin_of(script, ast.unparse(made[0]), depth - 1)
         return f"{is_made}, and {further}" if further else is_made
