@@ -313,3 +313,17 @@ def test_arguments_that_a_call_unpacks(tmp_path, more, rate):
             read(tmp_path, "opt", more)
     else:
         assert read(tmp_path, "opt", more).settings.learning_rate == rate
+
+
+def test_a_warmup_that_is_a_fraction_of_the_run_is_refused_where_it_is_not_whole(tmp_path):
+    total = "self.trainer.estimated_stepping_batches"
+    path = tmp_path / "train.py"
+    made = f"transformers.get_linear_schedule_with_warmup(opt, 0.25 * {total}, {total})"
+    text = MODULE.replace("torch.optim.lr_scheduler.StepLR(opt, 2)", made).replace(
+        "RETURNED", "[opt], [{'scheduler': sched, 'interval': 'step'}]"
+    )
+    path.write_text(f"import transformers\n{text}{RUN}")
+    config = olr.read_config(path)
+    assert repr(config.plan(num_examples=80).schedule) == repr(olr.Linear(0.1, 40, 10))
+    with pytest.raises(olr.ConfigError, match=r"num_warmup_steps must be a whole number of steps, not 11\.75"):
+        config.plan(num_examples=80, max_steps=47)
