@@ -13,6 +13,10 @@ from optax_lr.text import words
 # Commands that name a trainer themselves; the word behind each is its subcommand.
 WITH_SUBCOMMAND = words("trl swift megatron llamafactory-cli lmf axolotl litgpt tune yolo ludwig")
 _PYTHON = re.compile(r"(?:pytho[nw]+|python|pypy|ipython)[\d.]*")
+# Modules that run the script behind them.
+_AROUND = words(
+    "pdb ipdb cProfile profile trace debugpy coverage scalene kernprof viztracer memory_profiler torch.utils.bottleneck"
+)
 # Options of accelerate, torchrun and deepspeed that take no value.
 _FLAGS = words(
     "cpu debug downcast_bf16 dynamo_use_dynamic dynamo_use_fullgraph dynamo_use_regional_compilation enable_cpu_affinity "
@@ -116,7 +120,7 @@ def program_name(words: list[str]) -> tuple[str, list[str]]:
     head = os.path.basename(words[0])
     if _PYTHON.fullmatch(head):
         for place, word in enumerate(words[1:], 1):
-            if word == "-m" and place + 1 < len(words):
+            if word == "-m" and place + 1 < len(words) and words[place + 1] not in _AROUND:
                 return _module(words[place + 1 :])
             if word.endswith(".py"):
                 return word, words[place + 1 :]

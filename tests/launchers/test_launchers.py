@@ -82,6 +82,7 @@ COMMANDS = [
     (f"numactl -N 0 -m 0 sudo -u me torchrun --nproc_per_node 2 {RUN}", 2),
     (f"env -u A CUDA_VISIBLE_DEVICES=0,1 stdbuf -o L torchrun --nproc_per_node=gpu {RUN}", 2),
     (f"pixi run -e gpu coverage run {RUN}", 1),
+    (f"python -m cProfile -o out {RUN}", 1),
     (f"srun -n4 python {RUN}", 4),
     (f"srun -N2 --ntasks-per-node=4 python {RUN}", 8),
     (f"jsrun -n 2 -a 4 python {RUN}", None),
