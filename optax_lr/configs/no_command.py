@@ -24,6 +24,7 @@ _TO_FILL_IN = re.compile(r"__|\{\{|@@|%%|<\w")
 _MARKED = re.compile(r"(?<!<)<<-?[ \t]*(['\"]?)(\w+)\1")
 _MOST_DOCUMENTS = 50
 _HOLDERS = ("tmux", "screen", "ssh", "xargs", "parallel", "watch", "expect")
+_SHELLS = ("bash", "sh", "zsh", "source", ".")
 _EDITORS = ("jq", "grep", "git", "test", "[", "export", "set")
 
 
@@ -48,6 +49,8 @@ def _in_commands(ran: Sequence[shell.Ran]) -> Iterator[str]:
         shown, name, head = start_of(found[0], 50), program[0].name, os.path.basename(made.words[0])
         if name == "python -c":
             yield f"line {made.line} runs Python code of this script, with {shown}; write that code to a .py file, and read that"
+        elif head in _SHELLS and (scripts := [word for word in made.words[1:] if word.endswith(".sh")]):
+            yield f"line {made.line} gives {shown} to {readable(scripts[0])}; read that script, whose values it replaces"
         elif head in _HOLDERS:
             yield f"line {made.line} hands a command with {shown} to {head}, where it is not read; write it into a script"
         elif name and head not in _EDITORS:

@@ -40,7 +40,9 @@ class HuggingFace(Transformers):
         given = {str(key): value for key, value in source.given.items()}
         by = _marks(given, FIELDS)
         strange = [key for key in given if key not in FIELDS and not concerns_curve(key)]
-        if by is not None and (source.form == "command" or 2 * len(strange) <= len(given)):  # a program may add options
+        if by is not None and (
+            source.form == "command" or 3 * len(strange) <= 2 * len(given)
+        ):  # a program may add options
             return Recognised(self.name, by, certain=bool(MARKS & given.keys()))
         return None if SETTING_NAMES & given.keys() else self._section(source, given)
 

@@ -46,6 +46,7 @@ class TorchSchedules(Trainer):
     name = "torch"
     title = "torch"
     calls = r"torch\.optim\.lr_scheduler\..*"
+    no_length = "the schedule has no end of its own; give the number of calls of scheduler.step() (--max-steps)"
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The arguments: the step of the plan is a call of `scheduler.step()`, an epoch in most scripts."""

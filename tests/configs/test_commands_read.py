@@ -112,6 +112,13 @@ def test_a_script_without_a_training_command_is_refused_with_the_line_that_matte
     assert "\n" not in str(caught.value)
 
 
+def test_a_script_that_another_one_starts_with_options_is_named(tmp_path):
+    with pytest.raises(
+        olr.ConfigError, match=r"line 1 gives --lr 6e-7 to scripts/dpo\.sh; read that script, whose values"
+    ):
+        scripts(tmp_path, "bash scripts/dpo.sh --gpus 0,1 --lr 6e-7\n")
+
+
 def test_a_command_that_is_one_word_of_a_program_that_submits_it(tmp_path):
     text = "bitfusion run -n 1 'cd a && torchrun --nproc_per_node 4 t.py --learning_rate 1e-4 --max_steps 4'"
     (config,) = scripts(tmp_path, text)

@@ -662,6 +662,10 @@ def test_a_script_that_sets_its_rates_by_hand_is_refused_by_that(tmp_path):
         ),
         ("eval_data = eval_data.select(range(9))", None),
         ("kept = list(filter(None, rows))", None),
+        (
+            "t(x, stride=9, return_overflowing_tokens=True)",
+            "return_overflowing_tokens in line 2: the number of examples is that of the pieces of the texts",
+        ),
         ("def group_texts(rows): ...", "group_texts in line 2: the number of examples is that of the blocks"),
         (
             "d = ConstantLengthDataset(t, d)",

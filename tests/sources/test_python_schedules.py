@@ -160,6 +160,10 @@ def test_what_starts_the_training_elsewhere_is_named(tmp_path):
             tmp_path,
             "from sagemaker.huggingface import HuggingFace\nHuggingFace(entry_point='train.py', hyperparameters={'lr': 1e-4})",
         )
+    with pytest.raises(
+        olr.ConfigError, match=r"model\.fit in line 1 is SentenceTransformer\.fit, which is not read: a linear"
+    ):
+        read(tmp_path, "model.fit(train_objectives=[(loader, loss)], epochs=3, warmup_steps=10)\n")
     text = "from transformers import HfArgumentParser\nHfArgumentParser((DataTrainingArguments, MyTrainingArguments))\n"
     with pytest.raises(olr.ConfigError, match="line 2 fills MyTrainingArguments from the command line"):
         read(tmp_path, text)
@@ -301,6 +305,44 @@ def test_groups_with_rates_of_their_own_are_noted(tmp_path, groups, noted):
     config = read(tmp_path, text)
     assert repr(config.plan().schedule) == repr(olr.CosineAnnealing(1e-4, 9))
     assert any("a group of parameters has a rate of its own in line" in note for note in config.notes) is noted
+
+
+@pytest.mark.parametrize(
+    "wrapper",
+    [
+        "Lookahead(opt, 5, 0.5)",
+        "LARC(opt, 0.001)",
+        "wrap(optimizer=opt, k=5)",
+        "wrap(base_optimizer, lr=0.5)",
+        "getattr(opt, 'a', opt)",
+    ],
+)
+def test_the_rate_of_an_optimizer_that_wraps_another_is_asked_for(tmp_path, wrapper):
+    text = f"from torch.optim import AdamW\nfrom torch.optim.lr_scheduler import CosineAnnealingLR\nopt = AdamW(params_to_optimize, 1e-4)\nouter = {wrapper}\n"
+    with pytest.raises(olr.ConfigError, match=r"learning_rate \(the optimizer's lr\) is not a literal"):
+        read(tmp_path, f"{text}CosineAnnealingLR(outer, T_max=9)\n")
+    assert read(tmp_path, f"{text}CosineAnnealingLR(opt, T_max=9)\n").settings.learning_rate == 1e-4
+
+
+@pytest.mark.parametrize(
+    ("use", "noted"),
+    [
+        ("", True),
+        ("log(scheduler.get_last_lr())", True),
+        ("scheduler.step()", False),
+        ("train(scheduler)", False),
+        ("def main():\n    scheduler.step()", False),
+        ("parts = {'s': scheduler}", False),
+    ],
+)
+def test_a_scheduler_that_nothing_steps_is_noted(tmp_path, use, noted):
+    note = "nothing in this script steps the scheduler of line {}, so that the rate stays that of step 0"
+    text = (
+        f"import torch\nopt = torch.optim.AdamW(p, 1e-4)\nscheduler = torch.optim.lr_scheduler.StepLR(opt, 3)\n{use}\n"
+    )
+    assert (note.format(3) in read(tmp_path, text).notes) is noted
+    text = f"import torch\nfrom transformers import get_scheduler\nopt = torch.optim.AdamW(p, 1e-4)\nscheduler = get_scheduler('linear', opt, 0, 9)\n{use}\n"
+    assert (note.format(4) in read(tmp_path, text).notes) is noted
 
 
 def test_the_rate_of_groups_alone_is_that_of_the_first(tmp_path):

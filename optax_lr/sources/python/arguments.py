@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from optax_lr.sources.python.constructors import OPTIMIZERS
 from optax_lr.sources.python.entries import entries
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.scopes import Call, Scope
@@ -120,13 +121,26 @@ class Arguments:
         if isinstance(node, ast.Name):
             bindings, here = self.script.reaching(node, scope)
             made = [binding.value for binding in bindings]
-        rates = [_rate_of(call) or self._rate_of_first_group(call, here) for call in made]
+        rates = [self._rate_of(call) or self._rate_of_first_group(call, here) for call in made]
         if not rates or None in rates or len({ast.unparse(rate) for rate in rates if rate is not None}) > 1:
             self.unknown["learning_rate"] = "the optimizer's lr"
         else:
             self.take("learning_rate", rates[0], here)  # type: ignore[arg-type]
             for call in made:
                 self._note_groups(call, here)
+
+    def _rate_of(self, made: ast.expr | None) -> ast.expr | None:
+        """The rate that makes an optimizer; None where it is not a call with one, or one that wraps another optimizer."""
+        if not isinstance(made, ast.Call):
+            return None
+        name = self.script.qualified(made.func)
+        if name.startswith("optax."):
+            rate = keyword_of(made, "learning_rate")
+            return made.args[0] if rate is None and made.args else rate
+        if made.args and re.match(r"(?i)(?:\w*_)?opt(?:im(?:izer)?)?\b", ast.unparse(made.args[0])):
+            return None
+        rate = keyword_of(made, "lr")
+        return made.args[1] if rate is None and name in OPTIMIZERS and len(made.args) > 1 else rate
 
     def _rate_of_first_group(self, made: ast.expr | None, scope: Scope) -> ast.expr | None:
         """The rate of the first group of an optimizer that is made without a rate for all: `AdamW([{"params": p, "lr": 1e-5}])`."""
@@ -153,7 +167,7 @@ class Arguments:
             if isinstance(part, ast.Dict) and any(
                 isinstance(key, ast.Constant) and key.value == "lr" for key in part.keys
             ):
-                which = "lr" if _rate_of(made) is not None else "the first group"
+                which = "lr" if self._rate_of(made) is not None else "the first group"
                 note = (
                     f"a group of parameters has a rate of its own in line {part.lineno}; this plan is that of {which}"
                 )
@@ -163,17 +177,6 @@ class Arguments:
 
 def _renamed(part: Mapping[str, _Part], names: Mapping[str, str]) -> dict[str, _Part]:
     return {names.get(name, name): value for name, value in part.items()}
-
-
-def _rate_of(made: ast.expr | None) -> ast.expr | None:
-    """The rate that makes an optimizer; None where it is not a call with one."""
-    if not isinstance(made, ast.Call):
-        return None
-    if ast.unparse(made.func).startswith("optax."):
-        rate = keyword_of(made, "learning_rate")
-        return made.args[0] if rate is None and made.args else rate
-    rate = keyword_of(made, "lr")
-    return made.args[1] if rate is None and len(made.args) > 1 else rate
 
 
 def _has_value(of: Callable[[], object]) -> bool:

@@ -107,6 +107,9 @@ _OPTIMIZERS = {
     "torch.optim.": "Adadelta Adagrad Adam Adamax AdamW Muon NAdam RAdam RMSprop SGD",
     "transformers.": "AdamW",
     "transformers.optimization.": "AdamW",
+    "apex.optimizers.": "FusedAdam FusedLAMB FusedSGD",
+    "deepspeed.ops.adam.": "DeepSpeedCPUAdam FusedAdam",
+    "lion_pytorch.": "Lion",
     "bitsandbytes.optim.": "Adam Adam8bit AdamW AdamW8bit Lion Lion8bit PagedAdam8bit PagedAdamW PagedAdamW8bit PagedAdamW32bit "
     "PagedLion8bit SGD8bit",
     _OPTAX: "adabelief adadelta adagrad adam adamax adamaxw adamw amsgrad fromage lamb lars lion nadam nadamw novograd radam "

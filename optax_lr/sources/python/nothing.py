@@ -12,6 +12,7 @@ from optax_lr.sources.python.constructors import BY_HAND, ELSEWHERE, HOMES, TRL
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.overrides import rates_by_hand
 from optax_lr.sources.python.run_facts import filled_classes
+from optax_lr.sources.python.schedules import never_stepped
 from optax_lr.sources.python.scopes import Call
 from optax_lr.sources.python.syntax import UnknownError, field_default, keyword_of
 from optax_lr.text import start_of, words
@@ -80,12 +81,15 @@ def _of_call(script: Script, call: Call) -> str:
     for module, way in ELSEWHERE.items():
         of_module = f"{call.name}.".startswith((f"{module}.", f"tensorflow.{module}."))
         if of_module and re.search(r"schedule|onecycle|decay(?!ed)", call.name.lower()):
-            if call.name == _PLATEAU and _is_unused(script, call):
+            if call.name == _PLATEAU and never_stepped(script, call):
                 return f"{where} is never stepped, so that the rate of its optimizer is constant; {WRITE}"
             return f"{where} is not read as a config; {way}"
     started = keyword_of(call.node, "entry_point") if call.name.startswith("sagemaker.") else None
     if isinstance(started, ast.Constant):
         return f"{where} runs {started.value!s} with these hyperparameters; read that script, and give them with --set KEY=VALUE"
+    if call.last == "fit" and keyword_of(call.node, "train_objectives") is not None:
+        what = f"{where} is SentenceTransformer.fit, which is not read: a linear schedule after warmup_steps, 10,000 by default"
+        return f"{what}, over epochs times the batches of the loader; {WRITE}"
     if call.name.startswith("setfit."):
         return f"{where} is a call of SetFit, which is not read; write the schedules of its two phases with olr.get_scheduler"
     if call.name.endswith(("TrainingArguments", "TrainingConfig", *TRL)) and call.name not in script.classes:
@@ -115,15 +119,6 @@ def _elsewhere(script: Script, rate: str, is_config: Callable[[str], bool | None
                 f"{what}; read {file}" if found else f"{what}; read {other or 'the file that defines it'}, or {WRITE}"
             )
     return ""
-
-
-def _is_unused(script: Script, call: Call) -> bool:
-    """Whether what a call makes is bound to a name that nothing in the script reads."""
-    names = {name for scope in script.scopes for name in scope.names if call.node in scope.values(name)}
-    loaded = {
-        node.id for node in ast.walk(script.tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
-    return bool(names) and not names & loaded
 
 
 class _Rate(NamedTuple):

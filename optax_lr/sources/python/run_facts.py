@@ -151,6 +151,8 @@ def data_notes(script: Script) -> list[tuple[str, str]]:
             and (how not in ("Subset", "shard", "filter") or not OTHER_DATA.search(ast.unparse(call.node)))
         ):
             notes.setdefault(how, (line, _OF_DATA[how]))
+        if isinstance(cut := keyword_of(call.node, "return_overflowing_tokens"), ast.Constant) and cut.value is True:
+            notes.setdefault("return_overflowing_tokens", (line, "that of the pieces of the texts"))
         if not selected and _selects(call):
             notes.setdefault("the selection", (line, "that after it"))
     for scope in script.functions.get("group_texts", ()):
