@@ -31,7 +31,7 @@ class SchedulerFunctions(Transformers):
         steps = settings.warmup_steps
         if (steps < 0 or steps != int(steps)) and settings.lr_scheduler_type != "constant":
             raise settings.error(
-                f"num_warmup_steps must be a whole number of steps, not {steps:g}; it is no share of the run; write int(...) around it"
+                f"num_warmup_steps must be a whole number of steps, not {steps:g} and no share; write int(...) around it"
             )
         return like(max_steps, int(steps))
 
