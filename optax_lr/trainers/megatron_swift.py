@@ -12,7 +12,7 @@ from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
 from optax_lr.sources.source import Processes, Source, count_of, product
 from optax_lr.text import words
-from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list, like
+from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list
 from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.megatron import STYLES, Megatron, curve_of, data_ranks, fraction_of, one_group, with_lengths
@@ -85,6 +85,7 @@ class MegatronSwift(Trainer):
     file_first = True
     fine_tunes = True
     history = {"": "megatron_swift"}
+    options = keys_of("megatron_swift")
     no_length = (
         "the length of the run is not known: give train_iters in the file (--max-steps), or its epochs and the number of "
         "training examples (num_examples=..., --num-examples)"
@@ -105,10 +106,6 @@ class MegatronSwift(Trainer):
         marks, own = _MARKS & keys, _OWN & keys
         sure = marks and own and not {"learning_rate", "per_device_train_batch_size"} & keys
         return f"{key_list(marks)} with {min(own)}" if sure and source.form != "command" else None
-
-    def argparse_options(self) -> frozenset[str]:
-        """Its options."""
-        return keys_of("megatron_swift")
 
     def decides(self, key: str, values: Mapping[str, object]) -> bool:
         """Of its own keys, those that are read."""
@@ -184,9 +181,8 @@ class MegatronSwift(Trainer):
             return super().steps_of_epochs(settings, per_epoch, data)
         iterations = int(settings.num_train_epochs) * self._completions(settings, data, counts) // counts.batch
         if iterations == 0:
-            raise settings.error(
-                f"{data.examples} examples make no batch of global_batch_size {counts.batch}; give their right number"
-            )
+            none = f"{data.examples} examples make no batch of global_batch_size {counts.batch}"
+            raise settings.error(f"{none}; give their right number")
         return iterations
 
     def _completions(self, settings: Settings, data: Data, counts: Counts) -> int:
@@ -208,7 +204,7 @@ class MegatronSwift(Trainer):
 
     def warmup_steps(self, settings: Settings, max_steps: Real, version: str, data: Data | None = None) -> Real:
         """The iterations as given, or the fraction of the decay, which need not be whole, rounded up."""
-        return like(max_steps, math.ceil(_warmup(settings, int(max_steps))))
+        return math.ceil(_warmup(settings, max_steps))
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> Iterator[str]:
         """A note where the data of the epochs end before a generation of completions is used up."""
@@ -222,13 +218,9 @@ class MegatronSwift(Trainer):
 
     def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         """That of Megatron-LM, whose decay ends with the run if the config does not say where."""
-        decay, tail = settings.own["decay"] or int(steps), settings.own["tail"]
-        settings = with_lengths(
-            settings,
-            decay=Fraction(decay),
-            warmup=_warmup(settings, int(steps)),
-            tail=None if tail is None else Fraction(tail),
-        )
+        decay, tail = Fraction(settings.own["decay"] or steps), settings.own["tail"]
+        tail = None if tail is None else Fraction(tail)
+        settings = with_lengths(settings, decay=decay, warmup=_warmup(settings, steps), tail=tail)
         return Megatron().curve(settings, rate, steps, warmup)
 
 
@@ -354,7 +346,7 @@ def _processes(source: Source, environment: object, settings: Settings) -> Proce
         return Processes(recorded, f"{WORLD} of the file")
     inside = environment if isinstance(environment, Mapping) else {}
     if inside.keys() & _VARIABLES:
-        variables = {**inside, **({} if source.program is None else source.program.environment)}
+        variables = {**inside, **source.command.environment}
         shown = {key: variables.get(key, 1) for key in sorted(_VARIABLES, reverse=True)}
         origin = " and ".join(f"{key}={value}" for key, value in shown.items())
         return Processes(product(*map(count_of, shown.values())), f"{origin}, with ENV of the file")

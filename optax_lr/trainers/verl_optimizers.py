@@ -62,14 +62,14 @@ def _of_fsdp(settings: Settings, rate: Real, steps: Real, warmup: Real) -> Sched
 
 def _of_megatron(settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
     """The schedule of Megatron-LM, whose decay ends with the run if the config does not say where."""
-    decay, tail = Fraction(settings.own["decay"] or int(steps)), Fraction(settings.own["tail"])
-    own = with_lengths(settings, decay=decay, warmup=Fraction(int(warmup)), tail=tail)
+    decay, tail = Fraction(settings.own["decay"] or steps), Fraction(settings.own["tail"])
+    own = with_lengths(settings, decay=decay, warmup=Fraction(warmup), tail=tail)
     return Megatron().curve(own, rate, steps, warmup)
 
 
 def _of_sft(settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
     """A cosine; or nine tenths of what the warmup leaves at the peak, and a cosine behind them."""
-    left = int(steps) - int(warmup)
+    left = steps - warmup
     decay = None if settings.lr_scheduler_type == "cosine" else left - int(left * 0.9)
     return decayed("cosine", rate, end=steps, warmup=warmup, decay=decay)
 
