@@ -49,7 +49,7 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
             beside,
             reads_files=not replaced and command.below is not None,
         )
-        calls = bool(reader.calls())
+        calls = bool(reader.calls)
         found = reader.sources() if calls else _defaults(reader, command)
         command = with_launcher(command)
         if not command.command.launcher and (one := divided_model(reader.script)) is not None:

@@ -21,7 +21,7 @@ def rewritten_script(path: str, text: str, edits: Iterable[Edit]) -> str:
     """
     for edit in edits:
         reader = Reader(path, text)
-        calls = reader.calls()
+        calls = reader.calls
         if len(calls) != 1:
             raise ConfigError(f"{path} holds {len(calls)} configs; --fix fixes a file of one")
         text = _with_keyword(path, text, calls[0].node, edit)

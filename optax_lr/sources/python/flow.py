@@ -8,6 +8,7 @@ an expression with `a`, a change of `b` is one of `a`: at the same depth for `b 
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -175,6 +176,14 @@ class Flow:
             self._forms[name] = found
         return self._forms[name]
 
+    @functools.cached_property
+    def _owners(self) -> dict[str, list[str]]:
+        """The texts of the objects of which each attribute is set."""
+        found: dict[str, list[str]] = {}
+        for owner, attribute in self._names.attributes:
+            found.setdefault(attribute, []).append(owner)
+        return found
+
     # --- what is found ---
 
     def calls(self, name: str, scope: Scope) -> list[Call]:
@@ -210,7 +219,7 @@ class Flow:
                 left += self._sources.get(here, ())
         forms = {form for source in found for form, least in self._forms_of(source).items() if least == 0}
         names = {owner, *(name for _, name in forms)}
-        set_on = [text for text, key in self._names.attributes if key in (attribute, "*")]
+        set_on = [text for key in (attribute, "*") for text in self._owners.get(key, ())]
         return len(forms) > _MOST_FORMS or any(text.rpartition(".")[2] in names or _is_of_any(text) for text in set_on)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
-from optax_lr.sources.python.options import STARTERS, click_names
+from optax_lr.sources.python.options import STARTERS, as_option, click_names
 from optax_lr.sources.python.scopes import Binding, Call, Scope
 from optax_lr.sources.python.syntax import (
     Named,
@@ -22,7 +22,6 @@ from optax_lr.sources.python.syntax import (
 from optax_lr.sources.python.values import Values
 
 _Found = TypeVar("_Found")
-_TYPES: Mapping[str, Callable[[str], object]] = {"int": int, "float": float, "str": str}
 _NAMESPACES = ("SimpleNamespace", "Namespace", "types.SimpleNamespace", "argparse.Namespace")
 
 
@@ -363,7 +362,7 @@ class Script(Values):
             raise UnknownError
 
         def default() -> object:
-            value = None if stated is None else _as_option(self._value(stated, option.scope), kind)
+            value = None if stated is None else as_option(self._value(stated, option.scope), kind)
             if value is None or keyword_of(option.node, "envvar") is not None:  # which click reads before the default
                 raise UnknownError
             return value
@@ -376,7 +375,7 @@ class Script(Values):
         """What the command gives for an option of the script's own parser, else its default, with a note."""
         given = self.options.given
         if given is not None and name in given:
-            return _as_option(given[name], kind)
+            return as_option(given[name], kind)
         value = default()
         beside = "" if given is not None else "; the command that starts the script may give another"
         self.notes[f"{owner}{name} is {value!r}, the default of {whose}{beside}"] = None
@@ -398,25 +397,3 @@ def _only(found: Sequence[_Found]) -> _Found:
     if len(found) != 1:
         raise UnknownError
     return found[0]
-
-
-def _as_option(value: object, kind: ast.expr | None) -> object:
-    """The text of an option as its parser converts it."""
-    if not isinstance(value, str) or (name := _type_name(kind)) not in _TYPES:
-        return value
-    try:
-        return _TYPES[name](value)
-    except ValueError:
-        raise UnknownError from None
-
-
-def _type_name(kind: ast.expr | None) -> str:
-    """The type of an option: `int`, also for `Optional[int]`, `int | None` and `"int"`; empty for others."""
-    match kind:
-        case ast.Name(id=name) | ast.Constant(value=str() as name):
-            return name
-        case ast.Subscript(value=ast.Name(id="Optional") | ast.Attribute(attr="Optional"), slice=inner):
-            return _type_name(inner)
-        case ast.BinOp(left=inner, op=ast.BitOr(), right=ast.Constant(value=None)):
-            return _type_name(inner)
-    return ""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from optax_lr.sources.python.scopes import Call, Names
-from optax_lr.sources.python.syntax import Named, keyword_of, parts_of, texts_of
+from optax_lr.sources.python.syntax import Named, UnknownError, keyword_of, parts_of, texts_of
 
 _WRAPPERS = ("pyrallis.wrap", "draccus.wrap", "parser.wrap")  # that fill the dataclass of a function's first argument
 
 STARTERS = ("fire.Fire", "typer.run", "tyro.cli", "jsonargparse.CLI")  # whose options are the arguments of a function
+_TYPES: Mapping[str, Callable[[str], object]] = {"int": int, "float": float, "str": str}
 
 
 class Options:
@@ -180,3 +181,25 @@ def click_names(declaration: ast.Call) -> list[str]:
     words = texts_of(declaration.args)
     plain = [word for word in words if not word.startswith("-")]
     return [word.lstrip("-").replace("-", "_").lower() for word in plain or sorted(words, key=len)[-1:]]
+
+
+def as_option(value: object, kind: ast.expr | None) -> object:
+    """The text of an option as its parser converts it."""
+    if not isinstance(value, str) or (name := _type_name(kind)) not in _TYPES:
+        return value
+    try:
+        return _TYPES[name](value)
+    except ValueError:
+        raise UnknownError from None
+
+
+def _type_name(kind: ast.expr | None) -> str:
+    """The type of an option: `int`, also for `Optional[int]`, `int | None` and `"int"`; empty for others."""
+    match kind:
+        case ast.Name(id=name) | ast.Constant(value=str() as name):
+            return name
+        case ast.Subscript(value=ast.Name(id="Optional") | ast.Attribute(attr="Optional"), slice=inner):
+            return _type_name(inner)
+        case ast.BinOp(left=inner, op=ast.BitOr(), right=ast.Constant(value=None)):
+            return _type_name(inner)
+    return ""

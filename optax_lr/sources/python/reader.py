@@ -96,7 +96,7 @@ class Reader:
 
     def sources(self) -> list[Source]:
         """See `script_sources`."""
-        calls = self.calls()
+        calls = self.calls
         if len(calls) > MOST_CONFIGS:
             raise ConfigError(
                 f"{self.path}: {len(calls):,} configs are too many for a file; at most {MOST_CONFIGS} are read"
@@ -118,7 +118,7 @@ class Reader:
         if path is None:
             return None
         try:
-            return bool(Reader(str(path), text_of(str(path))).calls())
+            return bool(Reader(str(path), text_of(str(path))).calls)
         except ConfigError:
             return False
 
@@ -140,7 +140,7 @@ class Reader:
     @functools.cached_property
     def _changes(self) -> list[str]:
         """Notes on what may change the rates of the optimizers."""
-        return may_change(self.script, [call.node for call in self.calls()])
+        return may_change(self.script, [call.node for call in self.calls])
 
     @functools.cached_property
     def _replaced(self) -> list[str]:
@@ -156,12 +156,9 @@ class Reader:
         if self._group and not any(note.startswith(OF_GROUP) for note in self.script.notes):
             self.script.notes[self._group] = None
 
+    @functools.cached_property
     def calls(self) -> list[Call]:
         """The calls of known constructors, in the order of the file."""
-        return self._calls
-
-    @functools.cached_property
-    def _calls(self) -> list[Call]:
         script = self.script
         found = [call for call in script.calls if self._holds_config(call)]
         if not found and not any(call.last in constructors.NOT_READ_WHOLE for call in script.calls):
@@ -219,11 +216,11 @@ class Reader:
         call = call._replace(name=self._plain_parent(call.name) or "") if own else call
         last = call.last
         if call.name in SCHEDULES:
-            found, notes = arguments_of_class(self.script, call, self.calls())
+            found, notes = arguments_of_class(self.script, call, self.calls)
             if call.name.startswith("torch."):
                 self._note_group()
         elif call.name in OPTIMIZERS:
-            found, notes = arguments_of_optimizer(self.script, call, self.calls())
+            found, notes = arguments_of_optimizer(self.script, call, self.calls)
             self._note_group()
             notes += self._changes
         elif last in FUNCTIONS:
