@@ -30,15 +30,13 @@ def origin_of(script: Program, text: str, depth: int = 3) -> str:
     if len(made) == 1:
         is_made = f"{name} is {start_of(ast.unparse(made[0]), 60)} in line {made[0].lineno}"
         if isinstance(made[0], ast.Call):
-            kind = script.qualified(made[0].func)
-            if kind and ast.unparse(made[0].func) in script.imported and kind.rpartition(".")[2][:1].isupper():
-                return _imported(script, ast.unparse(made[0].func), kind.rpartition(".")[0])
             first = ast.unparse(made[0].args[0]).partition(".")[0] if made[0].args else ""
             opened = [call for scope in script.scopes for call in scope.opened.get(first, ())]
             files = texts_of(file for call in opened if isinstance(call, ast.Call) for file in call.args[:1])
-            if not files and kind.partition(".")[0] in script.modules:
-                return f"{is_made}, of {kind.rpartition('.')[0]}"
-            return f"{is_made}, of {files[-1]}" if files else is_made
+            called, module = ast.unparse(made[0].func), script.qualified(made[0].func).rpartition(".")[0]
+            if files or not module or called not in script.imported:
+                return f"{is_made}, of {files[-1]}" if files else is_made
+            return _imported(script, called, module) if called[:1].isupper() else f"{is_made}, of {module}"
         further = origin_of(script, ast.unparse(made[0]), depth - 1)
         return f"{is_made}, and {further}" if further else is_made
     functions = {scope.function.name for scope in scopes if isinstance(scope.function, Named)}
