@@ -167,6 +167,11 @@ REFUSED: tuple[Refused, ...] = (
     Refused("a config of NeMo AutoModel", r"automodel .*|nemo_automodel[./].*", test=_nemo_automodel),
     Refused("a config of Ludwig", r"ludwig .*", ("trainer.learning_rate_scheduler", "input_features")),
     Refused("a config of Lightning's CLI, or of a program with its class_path", r"lightning .*", _LIGHTNING),
+    Refused(
+        "a config with arguments of Lightning's Trainer",
+        marks=("trainer.accelerator trainer.max_steps", "trainer.accelerator trainer.max_epochs"),
+        way=f"if the script with the LightningModule has the schedule, read that, or {WRITE}",
+    ),
     Refused("a config of fairseq", r"fairseq[-_.].*|.*fairseq_cli/", ("optimization.max_update",)),
     Refused(
         "a config of ultralytics",
