@@ -178,7 +178,7 @@ class Flow:
 
     @functools.cached_property
     def _owners(self) -> dict[str, list[str]]:
-        """The texts of the objects of which each attribute is set."""
+        """By an attribute, the texts of the objects that it is set on."""
         found: dict[str, list[str]] = {}
         for owner, attribute in self._names.attributes:
             found.setdefault(attribute, []).append(owner)
