@@ -338,8 +338,8 @@ def test_words_in_forms_that_are_not_read_have_a_note(tmp_path):
         "    TrainingArguments('o', learning_rate=lr, max_steps=9)\nfire.Fire(main)\n"
     )
     (config,) = scripts(tmp_path, "python train.py 2e-4 data --x 2 -learning_rate 3 -y 1\n")
-    assert "-learning_rate, 2e-4 in the command: not read, and may set values of train.py" in config.notes
-    (config,) = scripts(tmp_path, "python train.py data --x 2 -y 1\n")
+    assert "-learning_rate, 2e-4, data in the command: not read, and may set values of train.py" in config.notes
+    (config,) = scripts(tmp_path, "python train.py --x 2 -y 1\n")
     assert not any("not read" in note for note in config.notes)
 
 
