@@ -27,6 +27,38 @@ def read(tmp_path, returned="[opt], [sched]", more=RUN, **options):
 
 
 @pytest.mark.parametrize(
+    ("hook", "note"),
+    [
+        ("    def on_train_epoch_end(self):\n        self.trainer.should_stop = True\n", "should_stop in line 14 may end the run before its"),
+        ("    def on_train_start(self):\n        self.trainer.accumulate_grad_batches = 4\n", "self.trainer.accumulate_grad_batches in line 14 changes"),
+        ("trainer.fit_loop.max_epochs = 2\n", "trainer.fit_loop.max_epochs in line 13 changes the run"),
+        ("Net.configure_optimizers = other\n", "Net.configure_optimizers in line 13 changes the run"),
+        ("sched.last_epoch = 3\n", "sched.last_epoch in line 13 changes the run"),
+        ("net.hparams['lr'] = 1.0\n", "hparams in line 13 may be changed"),
+        ("trainer.lr_scheduler_configs[0].interval = 'step'\n", "lr_scheduler_configs in line 13 may be changed"),
+        ("    def on_train_batch_start(self, batch, i):\n        return -1\n", "on_train_batch_start in line 13 may end an epoch before its last"),
+        ("    def lr_scheduler_step(self, s, metric):\n        pass\n", "lr_scheduler_step in line 13 decides when the scheduler is stepped"),
+        ("    def optimizer_step(self, *a):\n        if a[1] % 4 == 0:\n            super().optimizer_step(*a)\n", "optimizer_step in line 13 decides"),
+        ("net.opt.param_groups[0].__setitem__('lr', 0.25)\n", 'net.opt.param_groups[0]["lr"] in line 13 sets the rate by hand'),
+    ],
+)  # fmt: skip
+def test_what_changes_a_run_as_it_runs_is_noted(tmp_path, hook, note):
+    config = read(tmp_path, more=hook + RUN)
+    assert any(given.startswith(note) for given in config.notes)
+
+
+def test_a_second_scheduler_that_the_module_steps_is_refused(tmp_path):
+    hook = "    def on_train_batch_end(self, *a):\n        self.warm.step()\n    def first(self, opt):\n        self.warm = torch.optim.lr_scheduler.LinearLR(opt)\n"
+    with pytest.raises(olr.ConfigError, match=r"self\.warm\.step\(\) in line 14 steps the scheduler"):
+        read(tmp_path, more=hook + RUN)
+    assert (
+        read(tmp_path, more="    def lr_scheduler_step(self, s, metric):\n        s.step()\n" + RUN)
+        .notes[-1]
+        .startswith("Lightning")
+    )
+
+
+@pytest.mark.parametrize(
     ("returned", "more", "note"),
     [
         ("[opt], [sched]", RUN, "Lightning steps StepLR once an epoch, as nothing says interval: step"),

@@ -65,6 +65,19 @@ def test_the_length_is_that_of_the_loop_as_it_runs(tmp_path, name):
         PLAIN.replace("for epoch in range(EPOCHS)", "while True"),
         PLAIN.replace("    optimizer", "    with accelerator.accumulate(model): optimizer"),
         PLAIN + "for batch in other:\n    optimizer.step()\n",
+        PLAIN.replace("optimizer", "step += epoch\n        if (step + 1) % 4 == 0: optimizer"),
+        PLAIN.replace("optimizer", "if step % 4 == 0 or len(kept) > 2: optimizer"),
+        PLAIN.replace("optimizer", "if step % 4 == 0 or step == len(train_loader): optimizer"),
+        PLAIN.replace("optimizer.step()", "with contextlib.suppress(ValueError):\n            optimizer.step()"),
+        PLAIN.replace("optimizer.step", "with made:\n            optimizer.step")
+        + "made = accelerator.accumulate(model)\n",
+        PLAIN.replace("optimizer.step", "env.step"),
+        "train_loader = DataLoader(train_data, 8, False, sampler)\n" + PLAIN,
+        "class DataLoader:\n    pass\n" + PLAIN,
+        "def update():\n    optimizer.step()\n"
+        + PLAIN.replace("optimizer.step", "update")
+        + "timed = partial(update)\n",
+        "@repeat(4)\ndef update():\n    optimizer.step()\n" + PLAIN.replace("optimizer.step", "update"),
         "def train():\n    for batch in train_loader:\n        optimizer.step()\ntrain()\ntrain()\n",
         "class Run:\n    def train(self):\n        for batch in train_loader:\n            optimizer.step()\nmodel.train()\nRun().train()\n",
     ],
@@ -78,10 +91,18 @@ def test_what_may_end_the_loop_before_and_what_several_runs_share(tmp_path):
     early = config_of(tmp_path, PLAIN.replace("    optimizer", "    if bad: continue\n        optimizer"))
     assert "line 10 may leave out updates, or end the run before" in early.notes
     assert "the length is that of the loop around line 11: range(EPOCHS) x train_loader" in early.notes
+    helper = "def update(loss):\n    if loss > 1:\n        return\n    optimizer.step()\n"
+    early = config_of(tmp_path, helper + PLAIN.replace("optimizer.step()", "update(1)"))
+    assert "line 10 may leave out updates, or end the run before" in early.notes
+    early = config_of(tmp_path, PLAIN.replace("    opt", "    if step == 9: sys.exit()\n        opt"))
+    assert "line 10 may leave out updates, or end the run before" in early.notes
     path = tmp_path / "folds.py"
     head, made = HEAD.rsplit("optimizer =", 1)
     body = "".join(f"    {line}\n" for line in f"optimizer ={made}{PLAIN}".splitlines())
     path.write_text(f"{head}for fold in range(5):\n{body}")
+    assert olr.read_config(path).plan(num_examples=203).max_steps == 78
+    made = f"def build():\n    return torch.optim.AdamW([weight], lr=3e-4)\n{head}for fold in range(5):\n    optimizer = build()\n"
+    path.write_text(made + "".join(f"    {line}\n" for line in PLAIN.splitlines()))
     assert olr.read_config(path).plan(num_examples=203).max_steps == 78
     prepared = config_of(tmp_path, "optimizer, train_loader = accelerator.prepare(optimizer, train_loader)\n" + PLAIN)
     assert prepared.plan(num_examples=203).max_steps == 78

@@ -37,7 +37,8 @@ def length_of(names: Names, node: ast.expr, scope: Scope, examples: int | None, 
         raise UnknownError
     prepared = names.prepared.get(node.id, node.lineno) if isinstance(node, ast.Name) else node.lineno
     made, here = passed(names, node, scope)
-    if isinstance(made, ast.Call) and names.qualified(made.func).rpartition(".")[2] == "DataLoader":
+    kind = names.qualified(made.func).rpartition(".")[2] if isinstance(made, ast.Call) else ""
+    if isinstance(made, ast.Call) and kind == "DataLoader" and kind not in names.classes:
         alone = (
             f"line {prepared}, by the prepare() of accelerate" if node.lineno > prepared else ""
         )  # which has a part each
@@ -74,7 +75,7 @@ def _batches(names: Names, text: str, made: ast.Call, scope: Scope, examples: in
     sampled = any(keyword.arg in (None, "batch_sampler") for keyword in made.keywords) or (
         given is not None and not whole
     )
-    if sampled or data is None or OTHER_DATA.search(ast.unparse(data)):
+    if sampled or len(made.args) > 3 or data is None or OTHER_DATA.search(ast.unparse(data)):
         raise UnknownError
     size = made.args[1] if len(made.args) > 1 else keyword_of(made, "batch_size")
     batch = 1 if size is None else value(size, scope)

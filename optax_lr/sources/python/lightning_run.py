@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-import re
 
-from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.python.arguments import Arguments
 from optax_lr.sources.python.constructors import SCHEDULES
 from optax_lr.sources.python.entries import Entry, entries
@@ -13,19 +11,19 @@ from optax_lr.sources.python.lightning import (
     Run,
     bindings_of,
     call_of,
-    is_scheduler,
     is_trainer,
     made_of,
     module_of,
     modules_of,
     returned_of,
 )
+from optax_lr.sources.python.lightning_changes import changes_of, check_methods
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.overrides import rates_by_hand
 from optax_lr.sources.python.rate_changes import may_change
 from optax_lr.sources.python.schedules import take_class, take_function
 from optax_lr.sources.python.scopes import Call, Scope, Tests
-from optax_lr.sources.python.syntax import UnknownError, keyword_of
+from optax_lr.sources.python.syntax import UnknownError
 from optax_lr.sources.source import Processes
 from optax_lr.text import words
 
@@ -34,14 +32,6 @@ _OF_TRAINER = words("max_epochs max_steps accumulate_grad_batches limit_train_ba
 TRAINER_KEYS = _OF_TRAINER | {"batch_size", "drop_last"}
 _ENDING = ("fast_dev_run", "max_time")
 _SHARED = ("use_distributed_sampler", "replace_sampler_ddp")  # which share the examples, unless they are off
-# Callbacks and methods of Lightning that change the rate, or the batches of an update.
-_CHANGING = words(
-    "StochasticWeightAveraging LearningRateFinder BackboneFinetuning GradientAccumulationScheduler BatchSizeFinder lr_find "
-    "scale_batch_size tune"
-)
-_BY_HAND = re.compile(
-    r"(?i)sched|anneal|warm_?up|(?:adjust|update|set|change|reduce|decay)_?(?:the_?)?(?:lr|learning_?rate)"
-)
 _DEVICES = ("devices", "gpus", "tpu_cores", "num_processes")  # the last three until Lightning 2
 _STATED = TRAINER_KEYS | words(
     "learning_rate max_lr lr_scheduler_type interval frequency"
@@ -108,7 +98,7 @@ def arguments_of_run(script: Script, run: Run) -> tuple[Arguments, list[str], Pr
     Raises:
         ConfigError: for a module that steps its scheduler in a way of its own.
     """
-    _check_methods(script)
+    check_methods(script)
     found = Arguments(script, _SAMPLE)
     call = run.scheduler or run.optimizer
     if run.scheduler is None:
@@ -142,7 +132,7 @@ def arguments_of_run(script: Script, run: Run) -> tuple[Arguments, list[str], Pr
         notes.append(f"fit() is called in lines {lines[0]} and {lines[1]}; this is the plan of the first run")
     if mine and _model_of(script, mine[0]).endswith(".load_from_checkpoint"):
         notes.append(f"the checkpoint in line {mine[0].node.lineno} may give the module other arguments")
-    notes += _changes(script, run)
+    notes += changes_of(script, run)
     if trainer is not None:
         _take_trainer(found, trainer)
     else:
@@ -158,55 +148,6 @@ def arguments_of_run(script: Script, run: Run) -> tuple[Arguments, list[str], Pr
     for key in _STATED & found.computed.keys():
         found.unknown[key] = found.computed.pop(key).text
     return found, notes, None if trainer is None else _processes(script, trainer)
-
-
-def _is_true(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and bool(node.value)
-
-
-def _changes(script: Script, run: Run) -> list[str]:
-    """Notes on calls that change the length or the rate of a run."""
-    found: dict[str, str] = {}
-    for call in script.calls:
-        line = call.node.lineno
-        config = keyword_of(call.node, "config") if call.last in ("DeepSpeedStrategy", "DeepSpeedPlugin") else None
-        if re.search(r"(?i)early_?stop", call.last):
-            found.setdefault("stop", f"{call.last} in line {line} may end the run before its last update")
-        elif call.last in _CHANGING or _is_true(keyword_of(call.node, "auto_lr_find")):
-            found.setdefault("change", f"{call.last} in line {line} changes the run in a way that is not in this plan")
-        elif run.scheduler is None and is_scheduler(call):
-            found.setdefault("made", f"{call.last} in line {line} is not what configure_optimizers returns")
-        elif run.scheduler is None and _BY_HAND.search(call.last):
-            found.setdefault("hand", f"{call.last} in line {line} may change the rate, and is not read")
-        elif config is not None:
-            found.setdefault("config", f"the config of {call.last} in line {line} may have a schedule of its own")
-    return list(found.values())
-
-
-def _check_methods(script: Script) -> None:
-    """Refuse a program that Lightning's CLI configures, and a module that steps its scheduler itself."""
-    hand = "by code that is not run; write the curve in Python with the classes of olr"
-    for call in script.calls:
-        line = call.node.lineno
-        bases = [
-            base for kind in script.parents(call.name) for made in script.classes.get(kind, ()) for base in made.bases
-        ]
-        if any(name.endswith("LightningCLI") for name in (call.name, *map(ast.unparse, bases))):
-            what = f"{call.last} in line {line} takes settings of the run from YAML files or its command, which are not read"
-            raise ConfigError(f"{what}; write the schedule in Python with the classes of olr")
-        if script.class_of(call.scope) and _steps_scheduler(script, call):
-            raise ConfigError(f"{ast.unparse(call.node.func)}() in line {line} steps the scheduler, {hand}")
-
-
-def _steps_scheduler(script: Script, call: Call) -> bool:
-    """Whether it is `self.lr_schedulers().step()`, or a step in `lr_scheduler_step` that is not the usual one."""
-    match call.node.func:
-        case ast.Attribute(value=holder, attr="step" | "step_update" as how):
-            made = ast.unparse(script.single(holder, call.scope) or holder)
-            given = len(call.node.args) + len(call.node.keywords)  # more than one are those of a scheduler of noise
-            usual = given > 1 or (call.scope.named == "lr_scheduler_step" and not given and how == "step")
-            return not usual and re.search(r"(?i)sched", f"{made} {ast.unparse(holder)}") is not None
-    return False
 
 
 def _take_trainer(found: Arguments, trainer: Call) -> None:

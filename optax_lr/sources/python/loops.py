@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import NamedTuple
 
 from optax_lr.sources.python.arguments import Arguments
@@ -14,8 +15,13 @@ from optax_lr.sources.source import Length
 from optax_lr.text import words
 
 _WRAPPERS = words("enumerate tqdm tqdm.tqdm tqdm.auto.tqdm tqdm.notebook.tqdm")  # that keep the length
+# Of the last batch: `step + 1 == len(loader)`, `step == len(loader) - 1`.
+_LAST = re.compile(r"\(?\w+ \+ 1\)? == len\(\w+\)|\w+ == len\(\w+\) - 1")
+_OPTIMIZER = re.compile(r"(?i)(?:\w*[._])?opt(?:im(?:izer)?)?\w?")
+_DECORATORS = ("torch.", "hydra.", "click.", "typer.", "staticmethod", "classmethod")
 _RANGES = ("range", "trange")
 _MOST_CALLS = 20  # of functions in each other
+_MOST_PARTS = 10_000  # around an optimizer
 
 
 class _Every(NamedTuple):
@@ -34,14 +40,46 @@ class _Loops:
         self.script = script
         self.parents = {child: node for node in ast.walk(script.tree) for child in ast.iter_child_nodes(node)}
         self.common = set[ast.AST]()  # around the optimizer itself: each turn of such a loop is a run
-        node: ast.AST = optimizer.node
-        while node in self.parents:
-            node = self.parents[node]
-            self.common.add(node)
+        self._enclose(optimizer.node)
         self.factors: list[tuple[ast.expr, Scope]] = []  # numbers of turns
         self.every: _Every | None = None
         self.alone = ""  # where the number differs if several processes run the script
         self.leaves: int | None = None  # the line of a `break`, `continue` or `return`
+
+    def _enclose(self, node: ast.AST) -> None:
+        """Collect what is around the optimizer, also around the one call of the function that makes it."""
+        while node in self.parents:
+            node = self.parents[node]
+            self.common.add(node)
+            if isinstance(node, ast.FunctionDef) and len(self.common) < _MOST_PARTS:
+                calls = self._calls_of(node)
+                if len(calls) > 1:
+                    raise UnknownError
+                for call in calls:
+                    self._enclose(call.node)
+
+    def _calls_of(self, function: ast.FunctionDef) -> list[Call]:
+        """The calls of a function, or of methods of its name.
+
+        Raises:
+            UnknownError: where it may be called otherwise: it has a decorator, or is handed to something.
+        """
+        known = (
+            self.script.qualified(one.func if isinstance(one, ast.Call) else one) for one in function.decorator_list
+        )
+        if not all(name.startswith(_DECORATORS) for name in known):
+            raise UnknownError
+        method = isinstance(self.parents[function], ast.ClassDef)
+        calls = [call for call in self.script.calls if _calls(call, function.name, method=method)]
+        named = [
+            node
+            for node in self.parents
+            if isinstance(getattr(node, "ctx", None), ast.Load)
+            and (getattr(node, "attr", None) if method else getattr(node, "id", None)) == function.name
+        ]
+        if {id(node) for node in named} - {id(call.node.func) for call in calls}:
+            raise UnknownError
+        return calls
 
     def follow(self, node: ast.AST, scope: Scope, depth: int = 0) -> None:
         """Collect the loops around a node, also those around the one call of a function that it is in.
@@ -58,13 +96,13 @@ class _Loops:
                     pass
                 case ast.If(orelse=[]) if inside in outside.body and self.every is None and not self.factors:
                     self.every = _every(outside.test)
-                case ast.With(items=items) if not any("accumulate" in ast.unparse(item.context_expr) for item in items):
+                case ast.With(items=items) if not any("suppress" in ast.unparse(item.context_expr) for item in items):
                     pass
-                case ast.FunctionDef(name=name):
-                    method = isinstance(self.parents[outside], ast.ClassDef)
-                    calls = [call for call in self.script.calls if _calls(call, name, method=method)]
+                case ast.FunctionDef():
+                    calls = self._calls_of(outside)
                     if len(calls) != 1 or depth > _MOST_CALLS:
                         raise UnknownError
+                    self._leave(outside, before=getattr(inside, "lineno", 0))
                     self.follow(calls[0].node, calls[0].scope, depth + 1)
                     return
                 case ast.Expr() | ast.Assign() | ast.Try() | ast.Call() | ast.Attribute():
@@ -81,15 +119,36 @@ class _Loops:
             of, scope = made.args[0], here
             made, here = passed(self.script, of, scope)
         kind = self.script.qualified(made.func).rpartition(".")[2] if isinstance(made, ast.Call) else ""
-        if kind not in ("DataLoader", *_RANGES):
+        if kind not in ("DataLoader", *_RANGES) or kind in self.script.classes:
             raise UnknownError
-        counters = {part.id for part in ast.walk(loop.target) if isinstance(part, ast.Name)}
-        if not self.factors and self.every is not None and (shifted or self.every.counter not in counters):
-            raise UnknownError  # it may be counted over all epochs
+        if not self.factors and self.every is not None:
+            targets = [part for part in ast.walk(loop.target) if isinstance(part, ast.Name)]
+            set_in_it = [
+                part for part in ast.walk(loop) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+            ]
+            counters = [part.id for part in set_in_it].count(self.every.counter)
+            if shifted or counters != 1 or self.every.counter not in {part.id for part in targets}:
+                raise UnknownError  # it may be counted over all epochs
         self.factors.append((of, scope))
-        for part in ast.walk(loop):
-            if isinstance(part, (ast.Break, ast.Continue, ast.Return)):
-                self.leaves = part.lineno
+        self._leave(loop)
+
+    def _leave(self, around: ast.AST, before: int = 10**9) -> None:
+        """Find what leaves a loop or a function before an update."""
+        for part in ast.walk(around):
+            match part:
+                case ast.Break() | ast.Continue() | ast.Return() | ast.Raise():
+                    line = part.lineno
+                case ast.Call(func=function) if self.script.qualified(function) in (
+                    "sys.exit",
+                    "exit",
+                    "quit",
+                    "os._exit",
+                ):
+                    line = part.lineno
+                case _:
+                    continue
+            if line < before:
+                self.leaves = line
 
     def updates(self, examples: int | None = None) -> int:
         """The number of updates for a number of training examples.
@@ -126,11 +185,12 @@ class _Loops:
 
 def take_length_of_loop(found: Arguments, optimizer: Call) -> list[str]:
     """Take the number of updates that the one loop with an update makes, where it is certain; notes on it."""
-    steps = [call for call in found.script.calls if call.last == "step" and "sched" not in call.name.lower()]
-    loops = _Loops(found.script, optimizer)
-    if len(steps) != 1:
+    script = found.script
+    steps = [call for call in script.calls if _makes_update(call)]
+    if len(steps) != 1 or any(call.last == "accumulate" for call in script.calls):
         return []
     try:
+        loops = _Loops(script, optimizer)
         loops.follow(steps[0].node, steps[0].scope)
         loops.updates(10**6)
     except UnknownError:
@@ -152,11 +212,19 @@ def _calls(call: Call, name: str, *, method: bool) -> bool:
     return getattr(call.node.func, "attr", None) == name if method else call.name == name
 
 
+def _makes_update(call: Call) -> bool:
+    """Whether it is `optimizer.step()` or `scaler.step(optimizer)`."""
+    match call.node:
+        case ast.Call(func=ast.Attribute(value=owner, attr="step"), args=given):
+            return any(_OPTIMIZER.fullmatch(ast.unparse(one)) for one in (owner, *given[:1]))
+    return False
+
+
 def _every(test: ast.expr) -> _Every:
     """The test, taken apart. Raises `UnknownError` for any other test."""
     rest = False
     match test:
-        case ast.BoolOp(op=ast.Or(), values=[first, ast.Compare() as last]) if "len(" in ast.unparse(last):
+        case ast.BoolOp(op=ast.Or(), values=[first, ast.Compare() as last]) if _LAST.fullmatch(ast.unparse(last)):
             test, rest = first, True
     match test:
         case ast.Compare(

@@ -256,7 +256,7 @@ def rates_by_hand(script: Script) -> list[str]:
         match node:
             case ast.Subscript(value=holder, slice=ast.Constant(value="lr"), ctx=ast.Store()):
                 text = ast.unparse(holder)
-            case ast.Call(func=ast.Attribute(value=holder, attr="update")) if _gives_rate(node):
+            case ast.Call(func=ast.Attribute(value=holder, attr="update" | "__setitem__")) if _gives_rate(node):
                 text = ast.unparse(holder)
             case _:
                 continue
@@ -266,8 +266,8 @@ def rates_by_hand(script: Script) -> list[str]:
 
 
 def _gives_rate(call: ast.Call) -> bool:
-    """Whether it is `update(lr=1e-4)` or `update({"lr": 1e-4})`."""
-    keys = [key for given in call.args if isinstance(given, ast.Dict) for key in given.keys]
+    """Whether it is `update(lr=1e-4)`, `update({"lr": 1e-4})` or `__setitem__("lr", 1e-4)`."""
+    keys = [key for given in call.args for key in (given.keys if isinstance(given, ast.Dict) else [given])]
     return keyword_of(call, "lr") is not None or any(
         isinstance(key, ast.Constant) and key.value == "lr" for key in keys
     )
