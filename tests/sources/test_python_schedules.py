@@ -292,6 +292,7 @@ def test_the_arguments_of_a_module_of_lightning(tmp_path, made, expected, note):
         ("[{'params': a, 'lr': 1e-5}, {'params': b}]", True),
         ("[{'params': a, 'weight_decay': 0.1}, {'params': b}]", False),
         ("grouped", True),
+        ("[dict(params=a, lr=1e-5), dict(params=b)]", True),
         ("made(model)", True),
         ("model.parameters()", False),
     ],
@@ -331,7 +332,12 @@ def test_the_rate_of_an_optimizer_that_wraps_another_is_asked_for(tmp_path, wrap
         ("log(scheduler.get_last_lr())", True),
         ("scheduler.step()", False),
         ("train(scheduler)", False),
-        ("def main():\n    scheduler.step()", False),
+        ("def main():\n    scheduler.step()\nmain()", False),
+        ("def main():\n    scheduler.step()", True),
+        ("if False:\n    scheduler.step()", True),
+        ("scheduler.step", True),
+        ("def save(s):\n    torch.save(s.state_dict(), 'a')\nsave(scheduler)", True),
+        ("def go(s):\n    s.step()\n    lr_scheduler.step()\ngo(scheduler)", False),
         ("parts = {'s': scheduler}", False),
     ],
 )
@@ -343,6 +349,25 @@ def test_a_scheduler_that_nothing_steps_is_noted(tmp_path, use, noted):
     assert (note.format(3) in read(tmp_path, text).notes) is noted
     text = f"import torch\nfrom transformers import get_scheduler\nopt = torch.optim.AdamW(p, 1e-4)\nscheduler = get_scheduler('linear', opt, 0, 9)\n{use}\n"
     assert (note.format(4) in read(tmp_path, text).notes) is noted
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        ("scheduler.base_lrs = [0.5]", "scheduler.base_lrs in line 4 changes the schedule, which is not in this plan"),
+        ("scheduler.lr_lambdas[0] = f", "scheduler.lr_lambdas in line 4 changes the schedule"),
+        ("scheduler.load_state_dict(s)", "scheduler.load_state_dict in line 4 begins at the step of a saved run"),
+        ("scheduler.step(7)", "scheduler.step in line 4 is given a place in the schedule"),
+        ("scheduler = make(opt)", "scheduler is made again in line 4; this is the plan of line 3"),
+        (
+            "other = torch.optim.SGD(p, 0.5)\nother.step()",
+            "the script steps other, and the scheduler in line 3 is that of opt",
+        ),
+    ],
+)
+def test_what_the_script_does_to_its_scheduler_is_noted(tmp_path, change, note):
+    text = f"import torch\nopt = torch.optim.AdamW(p, 1e-4)\nscheduler = torch.optim.lr_scheduler.StepLR(opt, 3)\n{change}\nscheduler.step()\n"
+    assert any(given.startswith(note) for given in read(tmp_path, text).notes)
 
 
 def test_the_rate_of_groups_alone_is_that_of_the_first(tmp_path):

@@ -137,6 +137,8 @@ class Arguments:
         if name.startswith("optax."):
             rate = keyword_of(made, "learning_rate")
             return made.args[0] if rate is None and made.args else rate
+        if name in self.script.classes:
+            return None
         if made.args and re.match(r"(?i)(?:\w*_)?opt(?:im(?:izer)?)?\b", ast.unparse(made.args[0])):
             return None
         rate = keyword_of(made, "lr")
@@ -147,13 +149,7 @@ class Arguments:
         given = made.args[0] if isinstance(made, ast.Call) and made.args else None
         groups = self.script.single(given, scope)
         first = groups.elts[0] if isinstance(groups, (ast.List, ast.Tuple)) and groups.elts else None
-        match self.script.single(first, scope):
-            case ast.Dict(keys=keys, values=values):
-                named = {
-                    key.value: value for key, value in zip(keys, values, strict=True) if isinstance(key, ast.Constant)
-                }
-                return named.get("lr")
-        return None
+        return _keys_of(self.script.single(first, scope)).get("lr")
 
     def _note_groups(self, made: ast.expr | None, scope: Scope) -> None:
         """Note that the groups of an optimizer have rates of their own: `AdamW([{"params": p, "lr": 1e-5}], lr=1e-4)`."""
@@ -164,15 +160,23 @@ class Arguments:
         called = [ast.unparse(node.func) for node in nodes if isinstance(node, ast.Call)]
         functions = [made_in.function for name in called for made_in in self.script.functions.get(name, ())]
         for part in (part for node in (*nodes, *functions) if node is not None for part in ast.walk(node)):
-            if isinstance(part, ast.Dict) and any(
-                isinstance(key, ast.Constant) and key.value == "lr" for key in part.keys
-            ):
+            if isinstance(part, ast.expr) and "lr" in _keys_of(part):
                 which = "lr" if self._rate_of(made) is not None else "the first group"
                 note = (
                     f"a group of parameters has a rate of its own in line {part.lineno}; this plan is that of {which}"
                 )
                 self.script.notes[note] = None
                 return
+
+
+def _keys_of(node: ast.expr | None) -> dict[object, ast.expr]:
+    """The entries of `{"lr": 1e-4}` or `dict(lr=1e-4)`; none of anything else."""
+    match node:
+        case ast.Dict(keys=keys, values=values):
+            return {key.value: value for key, value in zip(keys, values, strict=True) if isinstance(key, ast.Constant)}
+        case ast.Call(func=ast.Name(id="dict"), keywords=given):
+            return {word.arg: word.value for word in given}
+    return {}
 
 
 def _renamed(part: Mapping[str, _Part], names: Mapping[str, str]) -> dict[str, _Part]:

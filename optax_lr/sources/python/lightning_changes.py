@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.python.lightning import Run, is_scheduler
 from optax_lr.sources.python.objects import Script
+from optax_lr.sources.python.scheduler_use import KEPT
 from optax_lr.sources.python.scopes import Call
 from optax_lr.sources.python.syntax import keyword_of
 from optax_lr.text import words
@@ -22,9 +23,7 @@ _BY_HAND = re.compile(
     r"(?i)sched|anneal|warm_?up|(?:adjust|update|set|change|reduce|decay)_?(?:the_?)?(?:lr|learning_?rate)"
 )
 # What Lightning and torch keep of a run or of a scheduler, and read again as it runs.
-_KEPT = words(
-    "last_epoch gamma gammas base_lrs milestones step_size T_max T_0 eta_min total_steps lr_lambdas configure_optimizers"
-)
+_KEPT = KEPT | {"configure_optimizers"}
 _HOOKS = {
     "optimizer_step": "decides which updates are made",
     "lr_scheduler_step": "decides when the scheduler is stepped",

@@ -12,7 +12,7 @@ from optax_lr.sources.python.constructors import BY_HAND, ELSEWHERE, HOMES, TRL
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.overrides import rates_by_hand
 from optax_lr.sources.python.run_facts import filled_classes
-from optax_lr.sources.python.schedules import never_stepped
+from optax_lr.sources.python.scheduler_use import never_stepped
 from optax_lr.sources.python.scopes import Call
 from optax_lr.sources.python.syntax import UnknownError, field_default, keyword_of
 from optax_lr.text import start_of, words

@@ -158,6 +158,10 @@ def _replacements(script: Script) -> list[str]:
                 found.setdefault("loader", f"get_train_dataloader in line {node.lineno} may have other batches")
             case ast.Attribute(attr="should_training_stop", ctx=ast.Store()):
                 found.setdefault("stop", f"should_training_stop in line {node.lineno} may end the run early")
+            case ast.Attribute(value=ast.Name(id="state"), attr="max_steps", ctx=ast.Store()):
+                found.setdefault("steps", f"state.max_steps in line {node.lineno} gives the run another end")
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="lr_scheduler"), attr="step")):
+                found.setdefault("stepped", f"lr_scheduler.step in line {node.lineno} steps the schedule, too")
             case ast.Call(func=ast.Name(id=name)) if re.search("(?i)early_?stop", name):
                 found.setdefault("stopping", f"{name} in line {node.lineno} may end the run early")
             case ast.Call(func=ast.Name(id="setattr"), args=[_, name, _]) if not isinstance(name, ast.Constant):
@@ -248,7 +252,8 @@ def rates_by_hand(script: Script) -> list[str]:
     groups = {
         part.id
         for node in ast.walk(script.tree)
-        if isinstance(node, (ast.For, ast.comprehension)) and ".param_groups" in ast.unparse(node.iter)
+        if isinstance(node, (ast.For, ast.comprehension))
+        and re.search(r"param_groups|\bgroups\b|_groups\b", ast.unparse(node.iter))
         for part in ast.walk(node.target)
         if isinstance(part, ast.Name)
     }

@@ -11,6 +11,7 @@ from optax_lr.sources.python.arguments import Arguments, gives_number
 from optax_lr.sources.python.constructors import FUNCTIONS, PARTS, RENAMED, SCHEDULES
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.overrides import rates_by_hand
+from optax_lr.sources.python.scheduler_use import notes_on_scheduler
 from optax_lr.sources.python.scopes import Call, Scope, only_one
 from optax_lr.sources.python.syntax import keyword_of
 from optax_lr.sources.source import Computed, Length
@@ -74,7 +75,7 @@ def _notes_on_function(script: Script, call: Call, found: Arguments, pairs: Mapp
         notes.append(
             f"the Trainer in line {given_to.lineno} ends at the steps of its own arguments, before or after this schedule"
         )
-    notes += _unstepped(script, call) + rates_by_hand(script)
+    notes += notes_on_scheduler(script, call) + rates_by_hand(script)
     tests = [node for node in ast.walk(script.tree) if isinstance(node, ast.If)]
     rare = next((node.lineno for node in tests if _steps_at_intervals(node)), None)
     length = script.single(pairs.get("num_training_steps"), call.scope)
@@ -129,7 +130,7 @@ def arguments_of_class(script: Script, call: Call, made: Sequence[Call]) -> tupl
         notes.append(f"this script makes {len(made)} schedules; which one runs when is not read")
     found = Arguments(script)
     take_class(found, call)
-    notes += _unstepped(script, call) if call.name.startswith("torch.") else []
+    notes += notes_on_scheduler(script, call) if call.name.startswith("torch.") else []
     return found, notes + rates_by_hand(script) + _early_stop(script)
 
 
@@ -142,27 +143,6 @@ def take_class(found: Arguments, call: Call) -> None:
             _take_parts(found, name, call)
         elif name != "optimizer":
             found.take(name, node, call.scope)
-
-
-def _unstepped(script: Script, call: Call) -> list[str]:
-    """A note on a scheduler that is made and never stepped."""
-    if not never_stepped(script, call):
-        return []
-    return [
-        f"nothing in this script steps the scheduler of line {call.node.lineno}, so that the rate stays that of step 0"
-    ]
-
-
-def never_stepped(script: Script, call: Call) -> bool:
-    """Whether a scheduler has a name, and the script neither steps what has it nor hands it to anything."""
-    names = {name for scope in script.scopes for name in scope.names if call.node in scope.values(name)}
-    read = {node.value for node in ast.walk(script.tree) if isinstance(node, ast.Attribute) and node.attr != "step"}
-    used = {
-        node.id
-        for node in ast.walk(script.tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node not in read
-    }
-    return bool(names) and not names & used
 
 
 def part_nodes(script: Script, call: Call) -> list[ast.expr | None]:

@@ -1,0 +1,110 @@
+"""What a Python script does with the scheduler that it makes: whether anything steps it, and what else changes its rates."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from optax_lr.sources.python.constructors import OPTIMIZERS
+from optax_lr.sources.python.objects import Script
+from optax_lr.sources.python.scopes import Call
+from optax_lr.text import words
+
+# What a scheduler keeps and computes its rates from.
+KEPT = words("last_epoch gamma gammas base_lrs milestones step_size T_max T_0 eta_min total_steps lr_lambdas")
+
+
+def notes_on_scheduler(script: Script, call: Call) -> list[str]:
+    """Notes on a scheduler that nothing steps, that is of another optimizer, or that the script changes or replaces."""
+    names = _names_of(script, call)
+    kinds = (
+        _unstepped(script, call),
+        _of_another(script, call),
+        _changed(script, names),
+        _replaced(script, call, names),
+    )
+    return [note for kind in kinds if (note := next(kind, None)) is not None]
+
+
+def never_stepped(script: Script, call: Call) -> bool:
+    """Whether a scheduler has a name, and no code of the script that may run steps it or hands it to code that is not read."""
+    names = _names_of(script, call)
+    own = {
+        node
+        for made in script.calls
+        if made.name in script.functions or made.name == "torch.save"
+        for node in made.node.args
+    }
+    read = {node.value for node in ast.walk(script.tree) if isinstance(node, ast.Attribute)}
+    handed = {
+        node.id
+        for node in ast.walk(script.tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node not in read | own
+    }
+    return bool(names) and not names & handed and not any(_steps(script, made, names) for made in script.calls)
+
+
+def _names_of(script: Script, call: Call) -> set[str]:
+    return {name for scope in script.scopes for name in scope.names if call.node in scope.values(name)}
+
+
+def _steps(script: Script, call: Call, names: set[str]) -> bool:
+    """Whether a call that may run is a step of a scheduler: of one of the names, or of an argument of a function."""
+    match call.node.func:
+        case ast.Attribute(value=owner, attr="step"):
+            text = ast.unparse(owner)
+            known = text in names or re.search(r"(?i)sched|(?:^|[._])lr", text) is not None
+            return known and script.outcome(call.tests) is not False and _is_reached(script, call)
+    return False
+
+
+def _is_reached(script: Script, call: Call) -> bool:
+    """Whether the function that a call is in has a name that the script uses; methods are taken to be."""
+    function = call.scope.function
+    if not isinstance(function, ast.FunctionDef) or script.class_of(call.scope) or function.decorator_list:
+        return True
+    return any(isinstance(node, ast.Name) and node.id == function.name for node in ast.walk(script.tree))
+
+
+def _unstepped(script: Script, call: Call) -> Iterator[str]:
+    if never_stepped(script, call):
+        yield f"nothing in this script steps the scheduler of line {call.node.lineno}, so that the rate stays that of step 0"
+
+
+def _of_another(script: Script, call: Call) -> Iterator[str]:
+    """An optimizer that the script does not step, where it steps another one."""
+    mine = call.node.args[0] if call.node.args else None
+    stepped = {
+        ast.unparse(part)
+        for made in script.calls
+        if isinstance(made.node.func, ast.Attribute) and made.node.func.attr == "step"
+        for part in (made.node.func.value, *made.node.args)
+    }
+    made_here = {name for made in script.calls if made.name in OPTIMIZERS for name in _names_of(script, made)}
+    if isinstance(mine, ast.Name) and mine.id in made_here - stepped and stepped & made_here:
+        yield f"the script steps {min(stepped & made_here)}, and the scheduler in line {call.node.lineno} is that of {mine.id}"
+
+
+def _changed(script: Script, names: set[str]) -> Iterator[str]:
+    """Code that sets what a scheduler keeps, loads its state, or gives its step() a place."""
+    for node in ast.walk(script.tree):
+        match node:
+            case (
+                ast.Attribute(value=ast.Name(id=name), attr=kept, ctx=ast.Store())
+                | ast.Subscript(value=ast.Attribute(value=ast.Name(id=name), attr=kept), ctx=ast.Store())
+            ) if name in names and kept in KEPT:
+                yield f"{name}.{kept} in line {node.lineno} changes the schedule, which is not in this plan"
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="load_state_dict")) if name in names:
+                yield f"{name}.load_state_dict in line {node.lineno} begins at the step of a saved run"
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="step"), args=[_, *_]) if name in names:
+                yield f"{name}.step in line {node.lineno} is given a place in the schedule, which is not in this plan"
+
+
+def _replaced(script: Script, call: Call, names: set[str]) -> Iterator[str]:
+    """A later call that takes the scheduler's name in straight code."""
+    for scope in script.scopes:
+        for name in names & scope.names.keys():
+            for value in scope.values(name):
+                if isinstance(value, ast.Call) and value.lineno > call.node.lineno and scope is call.scope:
+                    yield f"{name} is made again in line {value.lineno}; this is the plan of line {call.node.lineno}"
