@@ -21,6 +21,7 @@ from optax_lr.sources.source import Form, Source
 from optax_lr.trainers.trl import apart
 
 _FORMS: Mapping[str, Form] = {".json": "json", ".toml": "toml"}
+_DOCSTRING = "the command is that of the docstring; what the script does with its settings afterwards is not read"
 _NOT_READ = {
     ".bat": "a batch file of Windows",
     ".cmd": "a batch file of Windows",
@@ -71,7 +72,7 @@ def _script(path: str, text: str, folder: Path) -> list[Source]:
         if commands := python.docstring_commands(path, text):
             with contextlib.suppress(ConfigError):
                 found = training_commands(path, commands, folder)
-                return [source.noted("the command is that of the docstring") for source in found]
+                return [source.noted(_DOCSTRING) for source in found]
         raise
 
 

@@ -26,9 +26,15 @@ def docstring_commands(path: str, text: str) -> str:
     first = script.tree.body[0] if script.tree.body else None
     if ast.get_docstring(script.tree) is None or not isinstance(first, ast.Expr) or not any(filled_classes(script)):
         return ""
+    if any(call.last.startswith("parse_") and (call.node.args or call.node.keywords) for call in script.calls):
+        return ""  # which may take other arguments than those of a command
     kept, inside = [""] * (first.lineno - 1), False
     for row in text.split("\n")[first.lineno - 1 : first.end_lineno]:
         row = re.sub(r"\\+\s*$", r"\\", _QUOTES.sub("", row))  # an escaped backslash is one, too
+        if (
+            not inside and re.match(r"\s*--?\w", row) and kept and kept[-1]
+        ):  # an option behind a line without a backslash
+            kept[-1], inside = f"{kept[-1]} \\", True
         inside = inside or _COMMAND.match(row) is not None
         kept.append(row if inside else "")
         inside = inside and row.endswith("\\")

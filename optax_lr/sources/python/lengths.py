@@ -70,7 +70,7 @@ def _batches(names: Names, text: str, made: ast.Call, scope: Scope, examples: in
     whole = (
         isinstance(sampler, ast.Call)
         and not sampler.keywords
-        and ast.unparse(sampler.func).endswith(("RandomSampler", "SequentialSampler"))
+        and ast.unparse(sampler.func).rpartition(".")[2] in ("RandomSampler", "SequentialSampler")
     )
     sampled = any(keyword.arg in (None, "batch_sampler") for keyword in made.keywords) or (
         given is not None and not whole

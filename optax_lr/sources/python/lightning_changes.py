@@ -41,10 +41,14 @@ def changes_of(script: Script, run: Run) -> list[str]:
             found.setdefault("stop", f"{call.last} in line {line} may end the run before its last update")
         elif call.last in _CHANGING or _is_true(keyword_of(call.node, "auto_lr_find")):
             found.setdefault("change", f"{call.last} in line {line} changes the run in a way that is not in this plan")
-        elif run.scheduler is None and is_scheduler(call):
+        elif is_scheduler(call) and (
+            run.scheduler is None or (call.scope is run.method and not _is_part(script, run, call))
+        ):
             found.setdefault("made", f"{call.last} in line {line} is not what configure_optimizers returns")
         elif run.scheduler is None and _BY_HAND.search(call.last):
             found.setdefault("hand", f"{call.last} in line {line} may change the rate, and is not read")
+        elif call.last == "load_state_dict" and re.search(r"(?i)opt|sched", ast.unparse(call.node.func)):
+            found.setdefault("load", f"{call.last} in line {line} may give the rates of a saved run")
         elif config is not None:
             found.setdefault("config", f"the config of {call.last} in line {line} may have a schedule of its own")
     return [*found.values(), *dict(_as_it_runs(script)).values()]
@@ -83,6 +87,17 @@ def _is_true(node: ast.expr | None) -> bool:
     return isinstance(node, ast.Constant) and bool(node.value)
 
 
+def _is_part(script: Script, run: Run, call: Call) -> bool:
+    """Whether a scheduler is the one that is returned, or a part of that."""
+    if run.scheduler is None:
+        return False
+    names = {name for name in run.method.names if call.node in run.method.values(name)}
+    nodes = list(ast.walk(run.scheduler.node))
+    bound = (script.single(node, run.method) for node in nodes if isinstance(node, ast.Name))
+    nodes += [part for value in bound if value is not None for part in ast.walk(value)]
+    return call.node in nodes or any(isinstance(node, ast.Name) and node.id in names for node in nodes)
+
+
 def _as_it_runs(script: Script) -> Iterator[tuple[str, str]]:
     """Notes on code of the script that changes the run, by their kinds."""
     for node in ast.walk(script.tree):
@@ -99,6 +114,10 @@ def _as_it_runs(script: Script) -> Iterator[tuple[str, str]]:
                 | ast.Attribute(attr="lr_scheduler_configs" as name)
             ):
                 yield name, f"{name} in line {node.lineno} may be changed in a way that is not in this plan"
+            case ast.FunctionDef(name=name) if name.startswith("on_") and any(
+                isinstance(part, ast.Raise) for part in ast.walk(node)
+            ):
+                yield "raise", f"{name} in line {node.lineno} may end the run before its last update"
             case ast.FunctionDef(name=name) if name in _HOOKS and not _is_usual(node):
                 yield name, f"{name} in line {node.lineno} {_HOOKS[name]}, by code that is not run"
 

@@ -69,7 +69,10 @@ class _Loops:
         )
         if not all(name.startswith(_DECORATORS) for name in known):
             raise UnknownError
-        method = isinstance(self.parents[function], ast.ClassDef)
+        kind = self.parents[function]
+        if isinstance(kind, ast.ClassDef) and function.name == "__init__":
+            return self.script.calls_of(kind.name)
+        method = isinstance(kind, ast.ClassDef)
         calls = [call for call in self.script.calls if _calls(call, function.name, method=method)]
         named = [
             node
