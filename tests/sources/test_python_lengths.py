@@ -301,6 +301,9 @@ def test_the_commands_in_the_docstring_of_a_script(tmp_path):
         "the command is that of the docstring; what the script does with its settings afterwards"
     )
     assert two.lines["max_steps"] == 6
+    path.write_text(text.replace("dataclasses()", "dataclasses(args=['--max_steps', '9'])"))
+    with pytest.raises(olr.ConfigError, match="fills TrainingArguments from the command line"):
+        olr.read_configs(path)
     path.write_text(text.replace("HfArgumentParser", "parse"))
     with pytest.raises(olr.ConfigError, match="states no rate"):
         olr.read_configs(path)

@@ -33,6 +33,7 @@ def read(tmp_path, returned="[opt], [sched]", more=RUN, **options):
         ("    def on_train_start(self):\n        self.trainer.accumulate_grad_batches = 4\n", "self.trainer.accumulate_grad_batches in line 14 changes"),
         ("    def on_train_epoch_end(self):\n        raise KeyboardInterrupt\n", "on_train_epoch_end in line 13 may end the run before"),
         ("        torch.optim.lr_scheduler.ConstantLR(opt, 0.1)\n", "ConstantLR in line 13 is not what configure_optimizers returns"),
+        ("self.optimizers().load_state_dict(saved)\n", "load_state_dict in line 13 may give the rates of a saved run"),
         ("trainer.fit_loop.max_epochs = 2\n", "trainer.fit_loop.max_epochs in line 13 changes the run"),
         ("Net.configure_optimizers = other\n", "Net.configure_optimizers in line 13 changes the run"),
         ("sched.last_epoch = 3\n", "sched.last_epoch in line 13 changes the run"),

@@ -27,6 +27,8 @@ LOOPS = {
         "optimizer.step()", "if (step + 1) % EVERY == 0 or step + 1 == len(train_loader):\n            optimizer.step()"
     ),
     "a function": "def run(loader):\n    for batch in loader:\n        optimizer.step()\nfor epoch in range(EPOCHS):\n    run(train_loader)\n",
+    "a function with the test": "def update(i):\n    if (i + 1) % EVERY == 0:\n        optimizer.step()\n"
+    + PLAIN.replace("optimizer.step()", "update(step)"),
     "a function of all": "def main():\n    for epoch in range(EPOCHS):\n        with torch.enable_grad():\n            for batch in train_loader:\n"
     "                optimizer.step()\nif __name__ == '__main__':\n    main()\n",
 }
@@ -72,6 +74,9 @@ def test_the_length_is_that_of_the_loop_as_it_runs(tmp_path, name):
         PLAIN.replace("optimizer.step", "with made:\n            optimizer.step")
         + "made = accelerator.accumulate(model)\n",
         PLAIN.replace("optimizer.step", "env.step"),
+        "def update(step):\n    if step % 4 == 0:\n        optimizer.step()\n"
+        + PLAIN.replace("optimizer.step()", "update(epoch)"),
+        "if __name__ == '__main__' and args:\n" + "".join(f"    {line}\n" for line in PLAIN.splitlines()),
         "train_loader = DataLoader(train_data, 8, False, sampler)\n" + PLAIN,
         "class DataLoader:\n    pass\n" + PLAIN,
         "def update():\n    optimizer.step()\n"
@@ -94,6 +99,8 @@ def test_what_may_end_the_loop_before_and_what_several_runs_share(tmp_path):
     helper = "def update(loss):\n    if loss > 1:\n        return\n    optimizer.step()\n"
     early = config_of(tmp_path, helper + PLAIN.replace("optimizer.step()", "update(1)"))
     assert "line 10 may leave out updates, or end the run before" in early.notes
+    scaled = config_of(tmp_path, PLAIN.replace("optimizer.step()", "scaler.step(optimizer)"))
+    assert "a GradScaler leaves out an update where a gradient is not finite" in scaled.notes
     early = config_of(tmp_path, PLAIN.replace("    opt", "    if step == 9: sys.exit()\n        opt"))
     assert "line 10 may leave out updates, or end the run before" in early.notes
     path = tmp_path / "folds.py"

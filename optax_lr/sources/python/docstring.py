@@ -26,7 +26,7 @@ def docstring_commands(path: str, text: str) -> str:
     first = script.tree.body[0] if script.tree.body else None
     if ast.get_docstring(script.tree) is None or not isinstance(first, ast.Expr) or not any(filled_classes(script)):
         return ""
-    if any(call.last.startswith("parse_") and (call.node.args or call.node.keywords) for call in script.calls):
+    if any(call.last.startswith("parse_") and call.given(("args",)).keys() & {"args"} for call in script.calls):
         return ""  # which may take other arguments than those of a command
     kept, inside = [""] * (first.lineno - 1), False
     for row in text.split("\n")[first.lineno - 1 : first.end_lineno]:

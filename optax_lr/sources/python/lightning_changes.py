@@ -47,8 +47,10 @@ def changes_of(script: Script, run: Run) -> list[str]:
             found.setdefault("made", f"{call.last} in line {line} is not what configure_optimizers returns")
         elif run.scheduler is None and _BY_HAND.search(call.last):
             found.setdefault("hand", f"{call.last} in line {line} may change the rate, and is not read")
-        elif call.last == "load_state_dict" and re.search(r"(?i)opt|sched", ast.unparse(call.node.func)):
-            found.setdefault("load", f"{call.last} in line {line} may give the rates of a saved run")
+        elif getattr(call.node.func, "attr", "") == "load_state_dict" and re.search(
+            r"(?i)opt|sched", ast.unparse(call.node.func)
+        ):
+            found.setdefault("load", f"load_state_dict in line {line} may give the rates of a saved run")
         elif config is not None:
             found.setdefault("config", f"the config of {call.last} in line {line} may have a schedule of its own")
     return [*found.values(), *dict(_as_it_runs(script)).values()]

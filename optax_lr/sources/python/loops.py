@@ -10,7 +10,7 @@ from optax_lr.sources.python.arguments import Arguments
 from optax_lr.sources.python.lengths import passed
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.scopes import Call, Scope
-from optax_lr.sources.python.syntax import UnknownError
+from optax_lr.sources.python.syntax import UnknownError, places_of
 from optax_lr.sources.source import Length
 from optax_lr.text import words
 
@@ -95,7 +95,7 @@ class _Loops:
             match outside:
                 case ast.For(orelse=[]) if inside in outside.body:
                     self._take(outside, scope)
-                case ast.If(test=test) if "__name__" in ast.unparse(test) and inside in outside.body:
+                case ast.If(test=test) if ast.unparse(test) == "__name__ == '__main__'" and inside in outside.body:
                     pass
                 case ast.If(orelse=[]) if inside in outside.body and self.every is None and not self.factors:
                     self.every = _every(outside.test)
@@ -105,6 +105,11 @@ class _Loops:
                     calls = self._calls_of(outside)
                     if len(calls) != 1 or depth > _MOST_CALLS:
                         raise UnknownError
+                    if self.every is not None and not self.factors:  # by what the caller counts
+                        counted = calls[0].given(places_of(outside)).get(self.every.counter)
+                        if not isinstance(counted, ast.Name):
+                            raise UnknownError
+                        self.every = self.every._replace(counter=counted.id)
                     self._leave(outside, before=getattr(inside, "lineno", 0))
                     self.follow(calls[0].node, calls[0].scope, depth + 1)
                     return
@@ -205,6 +210,8 @@ def take_length_of_loop(found: Arguments, optimizer: Call) -> list[str]:
     if loops.alone:
         found.alone["max_steps"] = loops.alone
     notes = [f"the length is that of the loop around line {steps[0].node.lineno}: {loops}"]
+    if "scaler" in ast.unparse(steps[0].node.func).lower():
+        notes.append("a GradScaler leaves out an update where a gradient is not finite")
     if loops.leaves is not None:
         notes.append(f"line {loops.leaves} may leave out updates, or end the run before")
     return notes
