@@ -101,6 +101,23 @@ def test_a_loader_after_accelerates_prepare_is_that_of_one_process(tmp_path):
     assert read(tmp_path, text + prepare).plan(num_examples=203).max_steps == 78
 
 
+@pytest.mark.parametrize(
+    ("step", "note"),
+    [
+        ("        scheduler.step()\n", None),
+        ("    scheduler.step()\n", "line 15 steps the scheduler 3 times in a run on 10,000 examples, and the schedule has 3,750 steps: the run ends before"),
+        ("        if (i + 1) % 4 == 0:\n            scheduler.step()\n", "line 16 steps the scheduler 936 times in a run on 10,000"),
+    ],
+)  # fmt: skip
+def test_a_scheduler_that_is_stepped_less_often_than_its_length_is_noted(tmp_path, step, note):
+    text = LOOP.format(batch="batch_size=8", steps="epochs * len(train_dataloader)", scheduler=GET.format(10))
+    loop = "for epoch in range(epochs):\n    for i, batch in enumerate(train_dataloader):\n"
+    config = read(tmp_path, f"{text}{loop}        optimizer.step()\n{step}")
+    assert [given.startswith(note) for given in config.notes if "steps the scheduler" in given] == [True] * (
+        note is not None
+    )
+
+
 def test_a_divided_data_set_has_the_examples_of_its_training_part(tmp_path):
     text = LOOP.format(batch="batch_size=8", steps="epochs * len(train_dataloader)", scheduler=GET.format(10))
     divided = text.replace("train_data", "parts = data.train_test_split(0.1)\ntrain_data", 1)

@@ -217,6 +217,19 @@ def take_length_of_loop(found: Arguments, optimizer: Call) -> list[str]:
     return notes
 
 
+def turns_of(script: Script, made: Call, step: Call, examples: int) -> int | None:
+    """How often the loops of a script run a call, within one run of another call; None where that is not certain."""
+    notes = dict(script.notes)
+    try:
+        loops = _Loops(script, made)
+        loops.follow(step.node, step.scope)
+        return loops.updates(examples)
+    except UnknownError:
+        return None
+    finally:
+        script.notes = notes
+
+
 def _calls(call: Call, name: str, *, method: bool) -> bool:
     """Whether a call may be that of a function of the script, or of a method of this name."""
     return getattr(call.node.func, "attr", None) == name if method else call.name == name

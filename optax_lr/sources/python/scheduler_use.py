@@ -42,7 +42,13 @@ def never_stepped(script: Script, call: Call) -> bool:
         for node in ast.walk(script.tree)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node not in read | own
     }
-    return bool(names) and not names & handed and not any(_steps(script, made, names) for made in script.calls)
+    return bool(names) and not names & handed and not steps_of(script, call)
+
+
+def steps_of(script: Script, call: Call) -> list[Call]:
+    """The calls that may step a scheduler."""
+    names = _names_of(script, call)
+    return [made for made in script.calls if _steps(script, made, names)]
 
 
 def _names_of(script: Script, call: Call) -> set[str]:

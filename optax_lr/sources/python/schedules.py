@@ -9,12 +9,15 @@ from collections.abc import Mapping, Sequence
 from optax_lr.sources.python import constructors
 from optax_lr.sources.python.arguments import Arguments, gives_number
 from optax_lr.sources.python.constructors import FUNCTIONS, PARTS, RENAMED, SCHEDULES
+from optax_lr.sources.python.loops import turns_of
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.overrides import rates_by_hand
-from optax_lr.sources.python.scheduler_use import notes_on_scheduler
+from optax_lr.sources.python.scheduler_use import notes_on_scheduler, steps_of
 from optax_lr.sources.python.scopes import Call, Scope, only_one
 from optax_lr.sources.python.syntax import keyword_of
 from optax_lr.sources.source import Computed, Length
+
+_EXAMPLES = 10_000  # for which lengths are compared
 
 
 def arguments_of_function(script: Script, call: Call) -> tuple[Arguments, list[str]]:
@@ -80,13 +83,32 @@ def _notes_on_function(script: Script, call: Call, found: Arguments, pairs: Mapp
     rare = next((node.lineno for node in tests if _steps_at_intervals(node)), None)
     length = script.single(pairs.get("num_training_steps"), call.scope)
     divided = length is not None and any(isinstance(part, (ast.Div, ast.FloorDiv)) for part in ast.walk(length))
-    if rare is not None and not divided:
+    if other := _other_length(script, call, found):
+        notes.append(other)
+    elif rare is not None and not divided:
         notes.append(
             f"line {rare} steps the scheduler once in several batches: the run may end before the schedule does"
         )
     if isinstance(found.values.get("max_steps"), int):
         notes.append("the loop of the script decides how many of the schedule's steps are run")
     return notes + _early_stop(script)
+
+
+def _other_length(script: Script, call: Call, found: Arguments) -> str:
+    """A note where the loop of the script steps a scheduler less or more often than its length says; empty otherwise."""
+    steps = steps_of(script, call)
+    length, stated = found.lengths.get("max_steps"), found.values.get("max_steps")
+    if len(steps) != 1 or script.prepared or any(known.last == "accumulate" for known in script.calls):
+        return ""
+    turns = turns_of(script, call, steps[0], _EXAMPLES)
+    if length is not None and length.of_examples is not None:
+        stated = length.of_examples(_EXAMPLES)
+    if turns is None or not isinstance(stated, int) or abs(turns - stated) <= 0.05 * stated:
+        return ""
+    what = f"line {steps[0].node.lineno} steps the scheduler {turns:,} times in a run on {_EXAMPLES:,} examples"
+    return (
+        f"{what}, and the schedule has {stated:,} steps: the run ends {'before' if turns < stated else 'after'} its end"
+    )
 
 
 def _early_stop(script: Script) -> list[str]:
