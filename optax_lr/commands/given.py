@@ -32,8 +32,9 @@ def given(trainer: str | None, pairs: Sequence[str] | None) -> Given:
 
 
 def _value(text: str) -> object:
+    """The value by JSON, or as Python writes it; any other text is itself."""
     try:
-        return json.loads(text)
+        return json.loads({"True": "true", "False": "false", "None": "null"}.get(text, text))
     except (ValueError, RecursionError):
         pass
     try:

@@ -18,7 +18,7 @@ from optax_lr.sources.parsing import as_omegaconf
 from optax_lr.sources.python.constructors import TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.source import Length, Processes, Source, count_of
 from optax_lr.trainers import TRAINERS, Recognised, Trainer, trainer_of
-from optax_lr.trainers.curve_keys import abbreviated, concerns_curve, other_rates, places_of_settings
+from optax_lr.trainers.curve_keys import abbreviated, concerns_curve, other_rates, places_of_settings, sections_of_run
 from optax_lr.trainers.keys import assignments
 from optax_lr.trainers.settings import SETTING_NAMES
 from optax_lr.trainers.transformers import CURVE_KEYS, in_section
@@ -308,6 +308,7 @@ def _other_sections(source: Source, section: tuple[str, ...]) -> tuple[str, ...]
     """A note on the settings next to the section that is read; none where all are in it."""
     places = places_of_settings(source.given) if section else []
     others = [".".join(place) for place in places if place[: len(section)] != section] + _listed_settings(source.given)
+    others += sorted(sections_of_run(source.given) - {*others, *section[:1]} if section else ())
     if not others:
         return ()
     shown = ", ".join(others[:4])

@@ -39,6 +39,14 @@ _FLOOR = re.compile(
 )
 
 
+_OF_OWN_RUN = frozenset({"epochs", "num_epochs", "batch_size", "micro_batch_size"})
+
+
+def sections_of_run(values: Mapping[str, object]) -> set[str]:
+    """The sections with the length or the batch of a run, as programs of their own call them."""
+    return {str(key) for key, inner in values.items() if isinstance(inner, Mapping) and _OF_OWN_RUN & inner.keys()}
+
+
 def abbreviated(given: Iterable[str], options: frozenset[str]) -> dict[str, str]:
     """The options of the curve that are given by their beginning, each with its name.
 

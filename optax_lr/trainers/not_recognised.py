@@ -11,7 +11,7 @@ from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Source
 from optax_lr.text import start_of
 from optax_lr.trainers.base import Recognised, Trainer
-from optax_lr.trainers.curve_keys import concerns_curve, places_of_settings
+from optax_lr.trainers.curve_keys import concerns_curve, places_of_settings, sections_of_run
 from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.settings import SETTING_NAMES
 
@@ -30,7 +30,13 @@ def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
     rates = list(rates_of(values))
     sections = [()] if shared else inside
     places = tuple(".".join(section) for section in sections)
-    if sections and not any("optim" in place for place in places) and all(_is_below(key, places) for key, _ in rates):
+    apart = sections_of_run(values) - {section[0] for section in sections if section}
+    if (
+        sections
+        and not apart
+        and not any("optim" in place for place in places)
+        and all(_is_below(key, places) for key, _ in rates)
+    ):
         marks = {"mlx-lm": {"iters"}, "diffusers": {"lr_scheduler", "max_train_steps"}}
         others = [name for name, keys in marks.items() if keys <= values.keys()]
         candidates = ("hf", "trl-sft", "llamafactory", *others)

@@ -11,7 +11,7 @@ from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, key_list
-from optax_lr.trainers.curve_keys import concerns_curve, places_of_settings
+from optax_lr.trainers.curve_keys import concerns_curve, places_of_settings, sections_of_run
 from optax_lr.trainers.generations import generation_keys, generation_marks, generation_steps
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import class_keys, default_of, last_version, last_version_of_class
@@ -87,6 +87,8 @@ class Trl(Transformers):
         alone = source.program is None and not source.constructor and not SETTING_NAMES & source.given.keys()
         sections = class_sections(source.given) if alone else {}
         places = places_of_settings(source.given) if alone else []
+        if len(places) == 1 and sections_of_run(source.given) - {places[0][0]}:
+            return super().recognise(source)  # the settings of a program of its own are in several sections
         if len(sections) != 1 and len(places) == 1 and (marks := _MARKS & in_section(source.given, places[0]).keys()):
             return Recognised(self.name, f"{key_list(marks)} under {'.'.join(places[0])}", places[0])
         if len(sections) != 1:

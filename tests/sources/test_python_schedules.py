@@ -357,6 +357,10 @@ def test_a_scheduler_that_nothing_steps_is_noted(tmp_path, use, noted):
         ("scheduler.base_lrs = [0.5]", "scheduler.base_lrs in line 4 changes the schedule, which is not in this plan"),
         ("scheduler.lr_lambdas[0] = f", "scheduler.lr_lambdas in line 4 changes the schedule"),
         ("scheduler.load_state_dict(s)", "scheduler.load_state_dict in line 4 begins at the step of a saved run"),
+        (
+            "from trainer.sft import Fit\nFit(model, opt, lr_scheduler=scheduler).run()",
+            "Fit in line 5 takes the scheduler, and is not read",
+        ),
         ("scheduler.step(7)", "scheduler.step in line 4 is given a place in the schedule"),
         ("scheduler = make(opt)", "scheduler is made again in line 4; this is the plan of line 3"),
         (

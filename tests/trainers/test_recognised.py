@@ -69,6 +69,7 @@ REFUSED = [
     ({"kind": "Job", "spec": {"args": ["/bin/bash", "cd a && scripts/run_sft.sh --fast"]}}, "scripts/run_sft.sh is named: read that"),
     ({"learning_rate": 1e-5, "warmup_steps": 5, "peft_config": {"r": 8}, "beta": 0.1, "max_length": 9, "save_strategy": "no", "batch_size": 8,
       "epoch": 2, "is_peft": False, "modality": "text", "split": "a", "left_padding": False, "upload_tag": "kto", "precision": "bf16", "defaults": ["a"], "work": "${hydra:runtime.cwd}"}, "only the program that reads this file knows"),
+    ({"train": {"epochs": 2, "micro_batch_size": 1}, "hp": {"learning_rate": 1e-4, "use_rslora": True, "warmup_ratio": 0.03}}, "only the program that reads this"),
     ({"trainer": {"accelerator": "gpu", "max_steps": 9}, "model": {"lr": 0.05, "scheduler": "cosine"}}, "a config with arguments of Lightning's Trainer"),
     ({"trainer": {"learning_rate": 4e-4, "learning_rate_scheduler": {"decay": "cosine"}, "epochs": 4}}, "this is a config of Ludwig"),
     ({"learning_rate": {"value": 2e-5}, "lr_scheduler_type": {"value": "cosine"}}, "the config.yaml of a Weights & Biases run"),

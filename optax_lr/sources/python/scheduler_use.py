@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from optax_lr.sources.python.constructors import OPTIMIZERS
+from optax_lr.sources.python.constructors import HOMES, OPTIMIZERS
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.scopes import Call
 from optax_lr.text import words
@@ -19,6 +19,7 @@ def notes_on_scheduler(script: Script, call: Call) -> list[str]:
     """Notes on a scheduler that nothing steps, that is of another optimizer, or that the script changes or replaces."""
     names = _names_of(script, call)
     kinds = (
+        _handed(script, names),
         _unstepped(script, call),
         _of_another(script, call),
         _changed(script, names),
@@ -76,6 +77,22 @@ def _is_reached(script: Script, call: Call) -> bool:
 def _unstepped(script: Script, call: Call) -> Iterator[str]:
     if never_stepped(script, call):
         yield f"nothing in this script steps the scheduler of line {call.node.lineno}, so that the rate stays that of step 0"
+
+
+def _handed(script: Script, names: set[str]) -> Iterator[str]:
+    """A call of code that is not read, or of a trainer of no known package, that takes the scheduler."""
+    for call in script.calls:
+        given = [*call.node.args, *(word.value for word in call.node.keywords)]
+        taken = any(isinstance(part, ast.Name) and part.id in names for one in given for part in ast.walk(one))
+        known = call.name.partition(".")[0] in (*HOMES, "torch", "lightning", "pytorch_lightning")
+        own = (
+            call.name in script.functions
+            or call.name in script.classes
+            or call.last in ("prepare", "print", "initialize")
+        )
+        if taken and call.name in script.imported.values() and not (known or own):
+            what = f"{call.last} in line {call.node.lineno} takes the scheduler, and is not read"
+            yield f"{what}: it decides how often that is stepped"
 
 
 def _of_another(script: Script, call: Call) -> Iterator[str]:
