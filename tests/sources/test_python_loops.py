@@ -78,12 +78,14 @@ def test_the_length_is_that_of_the_loop_as_it_runs(tmp_path, name):
         + PLAIN.replace("optimizer.step()", "update(epoch)"),
         "if __name__ == '__main__' and args:\n" + "".join(f"    {line}\n" for line in PLAIN.splitlines()),
         "train_loader = DataLoader(train_data, 8, False, sampler)\n" + PLAIN,
+        "train_loader = DataLoader(train_data, 8, sampler=RandomSampler(train_data, True, 320))\n" + PLAIN,
         "class DataLoader:\n    pass\n" + PLAIN,
         "def update():\n    optimizer.step()\n"
         + PLAIN.replace("optimizer.step", "update")
         + "timed = partial(update)\n",
         "@repeat(4)\ndef update():\n    optimizer.step()\n" + PLAIN.replace("optimizer.step", "update"),
         "def train():\n    for batch in train_loader:\n        optimizer.step()\ntrain()\ntrain()\n",
+        "def train():\n    for batch in train_loader:\n        optimizer.step()\n    train()\n",
         "class Run:\n    def train(self):\n        for batch in train_loader:\n            optimizer.step()\nmodel.train()\nRun().train()\n",
     ],
 )
@@ -111,6 +113,10 @@ def test_what_may_end_the_loop_before_and_what_several_runs_share(tmp_path):
     made = f"def build():\n    return torch.optim.AdamW([weight], lr=3e-4)\n{head}for fold in range(5):\n    optimizer = build()\n"
     path.write_text(made + "".join(f"    {line}\n" for line in PLAIN.splitlines()))
     assert olr.read_config(path).plan(num_examples=203).max_steps == 78
+    path.write_text(
+        f"{head}def build():\n    optimizer = torch.optim.AdamW([weight], lr=3e-4)\n    build()\nfor x in range(3):\n    optimizer.step()\n"
+    )
+    assert olr.read_config(path).plan().max_steps == 3
     prepared = config_of(tmp_path, "optimizer, train_loader = accelerator.prepare(optimizer, train_loader)\n" + PLAIN)
     assert prepared.plan(num_examples=203).max_steps == 78
     with pytest.raises(olr.ConfigError, match=r"max_steps changes in line 8, by the prepare\(\) of accelerate"):

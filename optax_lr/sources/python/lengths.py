@@ -69,7 +69,7 @@ def _batches(names: Names, text: str, made: ast.Call, scope: Scope, examples: in
     sampler = names.single(given, scope)
     whole = (
         isinstance(sampler, ast.Call)
-        and not sampler.keywords
+        and len([*sampler.args, *sampler.keywords]) == 1  # of all examples, once each
         and ast.unparse(sampler.func).rpartition(".")[2] in ("RandomSampler", "SequentialSampler")
     )
     sampled = any(keyword.arg in (None, "batch_sampler") for keyword in made.keywords) or (

@@ -21,7 +21,6 @@ _OPTIMIZER = re.compile(r"(?i)(?:\w*[._])?opt(?:im(?:izer)?)?\w?")
 _DECORATORS = ("torch.", "hydra.", "click.", "typer.", "staticmethod", "classmethod")
 _RANGES = ("range", "trange")
 _MOST_CALLS = 20  # of functions in each other
-_MOST_PARTS = 10_000  # around an optimizer
 
 
 class _Every(NamedTuple):
@@ -44,14 +43,16 @@ class _Loops:
         self.factors: list[tuple[ast.expr, Scope]] = []  # numbers of turns
         self.every: _Every | None = None
         self.alone = ""  # where the number differs if several processes run the script
-        self.leaves: int | None = None  # the line of a `break`, `continue` or `return`
+        self.leaves: int | None = None  # the line of what leaves a loop or a function
 
     def _enclose(self, node: ast.AST) -> None:
         """Collect what is around the optimizer, also around the one call of the function that makes it."""
         while node in self.parents:
             node = self.parents[node]
+            if node in self.common:
+                return
             self.common.add(node)
-            if isinstance(node, ast.FunctionDef) and len(self.common) < _MOST_PARTS:
+            if isinstance(node, ast.FunctionDef):
                 calls = self._calls_of(node)
                 if len(calls) > 1:
                     raise UnknownError
