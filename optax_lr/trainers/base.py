@@ -213,7 +213,7 @@ class Trainer(abc.ABC):
             what = f"{shown}{more} {verb} of {self.title}{elsewhere}"
             out = " ".join(f"--set {key}=null" for key in some) if len(some) < 4 else "--set KEY=null for each"
             right = list(dict.fromkeys(meant[key] for key in some if key in meant))
-            if right and options and elsewhere:
+            if right and (options or called) and elsewhere:
                 yield f"{what}; give what it means by {it}: {out} {' '.join(f'--set {key}=VALUE' for key in right)}"
             elif right:
                 unless = "" if options or called else f", if the program that reads the file means that by {it}"

@@ -13,7 +13,7 @@ from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Schedule
 from optax_lr.schedules.wsd import SHAPES
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.python.constructors import EMBEDDING_KEYS, TRAINING_ARGUMENTS, TRL
+from optax_lr.sources.python.constructors import EMBEDDING_KEYS, HOMES, TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers import deepspeed_block as block
@@ -109,9 +109,12 @@ class Transformers(Trainer):
         return self.options or (self.known() | self.names)
 
     def elsewhere_for(self, source: Source) -> str:
-        """The program of the user's that has the options, or diffusers' scripts, whose names they are."""
+        """The program or class of the user's that has the options, or diffusers' scripts, whose names they are."""
         if words("lr_scheduler lr_warmup_steps train_batch_size") <= source.given.keys():
             return " but of diffusers' scripts (--trainer diffusers)"
+        home, _, name = source.constructor.partition(".")
+        if name and home not in HOMES:
+            return f" but of {source.constructor}"
         own = source.form == "command" and source.program_name and is_own(source.program_name)
         return f" but of {source.program_name}" if own else self.elsewhere
 

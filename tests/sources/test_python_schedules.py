@@ -169,6 +169,16 @@ def test_what_starts_the_training_elsewhere_is_named(tmp_path):
         read(tmp_path, text)
 
 
+def test_arguments_of_a_class_of_the_users_own_are_called_that(tmp_path):
+    text = "from training.configs import SFTConfig\nSFTConfig('o', learning_rate=1e-4, epochs=2, max_steps=9)\n"
+    with pytest.raises(
+        olr.ConfigError, match=r"epochs is not an argument of TRL but of training\.configs\.SFTConfig; give what"
+    ):
+        read(tmp_path, text)
+    given = {"epochs": None, "num_train_epochs": 2}
+    assert read(tmp_path, text, values=given).settings.learning_rate == 1e-4
+
+
 def test_an_argument_in_which_all_calls_of_a_function_agree(tmp_path):
     text = (
         "from transformers import TrainingArguments\nEPOCHS = 2\n"
