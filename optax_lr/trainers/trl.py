@@ -109,7 +109,7 @@ class Trl(Transformers):
             ours = sure and options and keys & (MARKS | marks | {"config"})
             return f"the script {script} and {key_list(options, 'option')}" if ours else None
         strange = keys - self.known()
-        certain = (len(marks) > 1 or marks - _SHARED or not strange) and 3 * len(strange) <= 2 * len(keys)
+        certain = (len(marks) > 1 or marks - _SHARED or not strange) and 2 * len(strange) < len(keys)
         return key_list(marks) if marks and certain and not {"stage", "finetuning_type"} & keys else None
 
     def config_file(self, source: Source) -> str | None:

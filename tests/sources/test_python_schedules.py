@@ -160,6 +160,13 @@ def test_what_starts_the_training_elsewhere_is_named(tmp_path):
             tmp_path,
             "from sagemaker.huggingface import HuggingFace\nHuggingFace(entry_point='train.py', hyperparameters={'lr': 1e-4})",
         )
+    text = "import deepspeed\nds = {'train_batch_size': 8}\nengine = deepspeed.initialize(model=m, config=ds)\nlearning_rate = 1e-4\n"
+    with pytest.raises(
+        olr.ConfigError, match=r"deepspeed\.initialize in line 3 has no scheduler, so that the rate is constant"
+    ):
+        read(tmp_path, text)
+    with pytest.raises(olr.ConfigError, match="is the dict in line 2; write that to a JSON file"):
+        read(tmp_path, text.replace("8}", "8, 'scheduler': {}}"))
     with pytest.raises(
         olr.ConfigError, match=r"model\.fit in line 1 is SentenceTransformer\.fit, which is not read: a linear"
     ):

@@ -87,6 +87,12 @@ def _of_call(script: Script, call: Call) -> str:
     started = keyword_of(call.node, "entry_point") if call.name.startswith("sagemaker.") else None
     if isinstance(started, ast.Constant):
         return f"{where} runs {started.value!s} with these hyperparameters; read that script, and give them with --set KEY=VALUE"
+    if call.name == "deepspeed.initialize" and isinstance(
+        made := script.single(keyword_of(call.node, "config"), call.scope), ast.Dict
+    ):
+        if any(isinstance(key, ast.Constant) and key.value == "scheduler" for key in made.keys):
+            return f"the config of {where} is the dict in line {made.lineno}; write that to a JSON file, and read it"
+        return f"the config of {where} has no scheduler, so that the rate is constant; {WRITE}"
     if call.last == "fit" and keyword_of(call.node, "train_objectives") is not None:
         what = f"{where} is SentenceTransformer.fit, which is not read: a linear schedule after warmup_steps, 10,000 by default"
         return f"{what}, over epochs times the batches of the loader; {WRITE}"
