@@ -186,6 +186,25 @@ def test_arguments_of_a_class_of_the_users_own_are_called_that(tmp_path):
     assert read(tmp_path, text, values=given).settings.learning_rate == 1e-4
 
 
+def test_a_length_of_none_is_asked_for(tmp_path):
+    text = (
+        "from transformers import get_linear_schedule_with_warmup as get\nclass Net:\n"
+        "    def __init__(self, steps=None):\n        self.steps = steps\n"
+        "    def made(self):\n        return get(AdamW(p, lr=1e-4), num_warmup_steps=self.steps, num_training_steps=90)\n"
+    )
+    with pytest.raises(olr.ConfigError, match=r"warmup_steps=self\.steps \(None\) is not a literal"):
+        read(tmp_path, text)
+    assert repr(read(tmp_path, text, values={"warmup_steps": 9}).plan().schedule) == repr(olr.Linear(1e-4, 90, 9))
+
+
+def test_a_schedule_in_optax_inject_hyperparams(tmp_path):
+    text = "import optax\ns = optax.cosine_decay_schedule(1e-3, 90)\ntx = optax.inject_hyperparams(optax.adamw)(learning_rate=s)\n"
+    config = read(tmp_path, text)
+    assert repr(config.plan().schedule) == repr(olr.Cosine(1e-3, 90))
+    config = read(tmp_path, text + "state.hyperparams['learning_rate'] = 1e-4\n")
+    assert 'hyperparams["learning_rate"] in line 4 sets the rate by hand, which is not in this plan' in config.notes
+
+
 def test_an_argument_in_which_all_calls_of_a_function_agree(tmp_path):
     text = (
         "from transformers import TrainingArguments\nEPOCHS = 2\n"

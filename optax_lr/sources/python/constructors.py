@@ -117,9 +117,7 @@ _OPTIMIZERS = {
 }
 OPTIMIZERS = frozenset(f"{module}{name}" for module, names in _OPTIMIZERS.items() for name in words(names))
 # Calls that combine schedules in a way that is not supported: their arguments are not the schedule.
-NOT_READ_WHOLE = (
-    *("ChainedScheduler", "LambdaLR", "inject_hyperparams", "piecewise_interpolate_schedule", "chain_schedules"),
-)
+NOT_READ_WHOLE = (*("ChainedScheduler", "LambdaLR", "piecewise_interpolate_schedule", "chain_schedules"),)
 BY_HAND = f"{WRITE}, or its function as an olr.Function"
 # What to do with schedules of other packages that are no config.
 ELSEWHERE = {

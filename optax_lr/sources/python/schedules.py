@@ -16,6 +16,7 @@ from optax_lr.sources.python.scheduler_use import notes_on_scheduler, steps_of
 from optax_lr.sources.python.scopes import Call, Scope, only_one
 from optax_lr.sources.python.syntax import keyword_of
 from optax_lr.sources.source import Computed, Length
+from optax_lr.text import start_of
 
 _EXAMPLES = 10_000  # for which lengths are compared
 
@@ -37,6 +38,10 @@ def take_function(found: Arguments, call: Call) -> dict[str, ast.expr]:
     for name, node in pairs.items():
         if name != "optimizer":
             found.take(name, node, call.scope)
+    for name in ("num_warmup_steps", "num_training_steps"):
+        if kind not in ("", "constant") and name in found.values and found.values[name] is None:
+            found.without(name)  # which the function does not take
+            found.unknown[name] = f"{start_of(ast.unparse(pairs[name]), 60)} (None)"
     _take_warmup_of_steps(found, pairs, call.scope)
     found.take_rate(pairs.get("optimizer"), call.scope)
     found.rename(RENAMED)
