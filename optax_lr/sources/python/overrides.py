@@ -262,7 +262,9 @@ def rates_by_hand(script: Script) -> list[str]:
             case ast.Subscript(
                 value=ast.Attribute(attr="hyperparams"), slice=ast.Constant(value=name), ctx=ast.Store()
             ):
-                return [f'hyperparams["{name!s}"] in line {node.lineno} sets the rate by hand, which is not in this plan']
+                return [
+                    f'hyperparams["{name!s}"] in line {node.lineno} sets the rate by hand, which is not in this plan'
+                ]
             case ast.Subscript(value=holder, slice=ast.Constant(value="lr"), ctx=ast.Store()):
                 text = ast.unparse(holder)
             case ast.Call(func=ast.Attribute(value=holder, attr="update" | "__setitem__")) if _gives_rate(node):
