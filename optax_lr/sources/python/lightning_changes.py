@@ -102,7 +102,7 @@ def _is_part(script: Script, run: Run, call: Call) -> bool:
 
 def _as_it_runs(script: Script) -> Iterator[tuple[str, str]]:
     """Notes on code of the script that changes the run, by their kinds."""
-    for node in ast.walk(script.tree):
+    for node in script.nodes:
         match node:
             case ast.Attribute(attr="should_stop", ctx=ast.Store()):
                 yield "stop", f"should_stop in line {node.lineno} may end the run before its last update"

@@ -261,7 +261,7 @@ def _loader(script: Script, node: ast.expr, scope: Scope, under: Tests = (), dep
 
 def _part_of_returned(script: Script, name: ast.Name, scope: Scope) -> tuple[ast.expr | None, Scope]:
     """What a function of the script returns for a name in `train, val = loaders()`, and the scope of that."""
-    for statement in ast.walk(script.tree):
+    for statement in script.nodes:
         match statement:
             case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Call() as call) if (
                 len(script.bound(name.id, scope)[0]) == 1

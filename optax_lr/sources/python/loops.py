@@ -37,7 +37,7 @@ class _Loops:
 
     def __init__(self, script: Script, optimizer: Call) -> None:
         self.script = script
-        self.parents = {child: node for node in ast.walk(script.tree) for child in ast.iter_child_nodes(node)}
+        self.parents = script.around
         self.common = set[ast.AST]()  # around the optimizer itself: each turn of such a loop is a run
         self._enclose(optimizer.node)
         self.factors: list[tuple[ast.expr, Scope]] = []  # numbers of turns

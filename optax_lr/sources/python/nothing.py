@@ -141,7 +141,7 @@ def _rates(script: Script) -> Iterator[_Rate]:
             default = _number(script, keyword_of(made[0].node, "default"))
             stated = "" if default is None else f", {default:g} by default"
             yield _Rate(f"--{name} (line {made[0].node.lineno}{stated})", default)
-    for node in ast.walk(script.tree):
+    for node in script.nodes:
         match node:
             case ast.Call(keywords=keywords):
                 pairs = [(word.arg or "", word.value) for word in keywords]

@@ -36,7 +36,7 @@ def optimizers_alone(script: Script) -> list[Call]:
 def _texts(script: Script) -> list[str]:
     """All names of a script, and its texts that may be names or options."""
     found = []
-    for node in ast.walk(script.tree):
+    for node in script.nodes:
         match node:
             case ast.Name(id=text) | ast.Attribute(attr=text) | ast.arg(arg=text) | ast.alias(name=text):
                 found.append(text)

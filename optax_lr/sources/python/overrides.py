@@ -51,7 +51,7 @@ class Overrides:
     def __init__(self, script: Script, *, several: bool) -> None:
         """`several` configs are in the script."""
         runs = [call for call in script.calls if _is_run(script, call)]
-        parts = list(ast.walk(script.tree))
+        parts = list(script.nodes)
         self._used = {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
         self._used |= {part.attr for part in parts if isinstance(part, ast.Attribute)}
         self._first_run = {call.scope: call.node.lineno for call in reversed(runs)}
@@ -134,7 +134,7 @@ def _replacements(script: Script) -> list[str]:
     """Notes on what replaces arguments, their optimizer or their schedule, or may end the run: the first of each kind."""
     found: dict[str, str] = {}  # by kind
     schedule = "replaces the schedule of these arguments"
-    for node in ast.walk(script.tree):
+    for node in script.nodes:
         match node:
             case ast.Call(func=ast.Attribute(attr="hyperparameter_search")):
                 found.setdefault(
@@ -176,7 +176,7 @@ def _replacements(script: Script) -> list[str]:
 def values_replaced(script: Script) -> list[str]:
     """A note where a script may set any of its variables: by `exec`, `globals()`, or a `*` behind an assignment."""
     assigned = min((node.lineno for node in script.tree.body if isinstance(node, ast.Assign)), default=None)
-    for node in ast.walk(script.tree):
+    for node in script.nodes:
         match node:
             case (
                 ast.Call(func=ast.Name(id="exec"))
@@ -251,13 +251,13 @@ def rates_by_hand(script: Script) -> list[str]:
     """A note where the script sets the rate of an optimizer itself: `group["lr"] = 1e-4`."""
     groups = {
         part.id
-        for node in ast.walk(script.tree)
+        for node in script.nodes
         if isinstance(node, (ast.For, ast.comprehension))
         and re.search(r"param_groups|\bgroups\b|_groups\b", ast.unparse(node.iter))
         for part in ast.walk(node.target)
         if isinstance(part, ast.Name)
     }
-    for node in ast.walk(script.tree):
+    for node in script.nodes:
         match node:
             case ast.Subscript(
                 value=ast.Attribute(attr="hyperparams"), slice=ast.Constant(value=name), ctx=ast.Store()

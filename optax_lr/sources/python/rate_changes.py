@@ -37,7 +37,7 @@ def may_change(script: Script, made: Sequence[ast.Call]) -> list[str]:
 
 def group_added(script: Script) -> str:
     """A note where groups of parameters with rates of their own are added later; empty for none."""
-    for node in ast.walk(script.tree):
+    for node in script.nodes:
         match node:
             case ast.Call(func=ast.Attribute(attr="append" | "extend" | "add_param_group" as how), args=[group]):
                 unknown = how == "add_param_group" and not isinstance(group, ast.Dict)
@@ -129,7 +129,7 @@ def _of_updates(script: Script) -> Iterator[str]:
     """Changes of what an optimizer of Optax returns: `jax.tree.map(lambda u: 0.1 * u, updates)`."""
     updates = {
         target.elts[0].id
-        for node in ast.walk(script.tree)
+        for node in script.nodes
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)
         for target in node.targets
         if isinstance(target, ast.Tuple) and target.elts and isinstance(target.elts[0], ast.Name)

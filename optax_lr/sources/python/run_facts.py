@@ -40,7 +40,7 @@ def _devices(script: Script) -> Processes | None:
     """The devices to which the script restricts itself, on which transformers uses DataParallel."""
     set_to = [
         node.value
-        for node in ast.walk(script.tree)
+        for node in script.nodes
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript)
         if script.qualified(node.targets[0].value) == "os.environ"
         if isinstance(node.targets[0].slice, ast.Constant) and node.targets[0].slice.value == "CUDA_VISIBLE_DEVICES"
@@ -50,7 +50,7 @@ def _devices(script: Script) -> Processes | None:
     devices = str(set_to[0].value)
     if (one := divided_model(script)) is not None:
         return one
-    for node in ast.walk(script.tree):
+    for node in script.nodes:
         match node:
             case ast.keyword(arg="deepspeed", value=value) if not (isinstance(value, ast.Constant) and not value.value):
                 return None  # DeepSpeed has one device for each process
@@ -61,7 +61,7 @@ def _devices(script: Script) -> Processes | None:
 
 def divided_model(script: Script) -> Processes | None:
     """One process, where the script divides the model among the devices, so that the Trainer uses no DataParallel."""
-    for node in ast.walk(script.tree):
+    for node in script.nodes:
         match node:
             case (
                 ast.keyword(

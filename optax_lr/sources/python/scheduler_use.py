@@ -31,19 +31,23 @@ def notes_on_scheduler(script: Script, call: Call) -> list[str]:
 def never_stepped(script: Script, call: Call) -> bool:
     """Whether a scheduler has a name, and no code of the script that may run steps it or hands it to code that is not read."""
     names = _names_of(script, call)
-    own = {
+    used = [
         node
-        for made in script.calls
-        if made.name in script.functions or made.name == "torch.save"
-        for node in made.node.args
-    }
-    read = {node.value for node in ast.walk(script.tree) if isinstance(node, ast.Attribute)}
-    handed = {
-        node.id
-        for node in ast.walk(script.tree)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node not in read | own
-    }
-    return bool(names) and not names & handed and not steps_of(script, call)
+        for node in script.nodes
+        if isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load)
+    ]
+    return bool(names) and not any(_hands_on(script, node) for node in used) and not steps_of(script, call)
+
+
+def _hands_on(script: Script, name: ast.Name) -> bool:
+    """Whether a scheduler's name gives it to code that is not read: not its attributes, and not to a function of the script."""
+    match script.around[name]:
+        case ast.Attribute():
+            return False
+        case ast.Call(func=function, args=given) if name in given:
+            called = script.qualified(function)
+            return called not in script.functions and called != "torch.save"
+    return True
 
 
 def steps_of(script: Script, call: Call) -> list[Call]:
@@ -71,7 +75,7 @@ def _is_reached(script: Script, call: Call) -> bool:
     function = call.scope.function
     if not isinstance(function, ast.FunctionDef) or script.class_of(call.scope) or function.decorator_list:
         return True
-    return any(isinstance(node, ast.Name) and node.id == function.name for node in ast.walk(script.tree))
+    return any(isinstance(node, ast.Name) and node.id == function.name for node in script.nodes)
 
 
 def _unstepped(script: Script, call: Call) -> Iterator[str]:
@@ -81,16 +85,18 @@ def _unstepped(script: Script, call: Call) -> Iterator[str]:
 
 def _handed(script: Script, names: set[str]) -> Iterator[str]:
     """A call of code that is not read, or of a trainer of no known package, that takes the scheduler."""
+    imported = set(script.imported.values())
     for call in script.calls:
-        given = [*call.node.args, *(word.value for word in call.node.keywords)]
-        taken = any(isinstance(part, ast.Name) and part.id in names for one in given for part in ast.walk(one))
         known = call.name.partition(".")[0] in (*HOMES, "torch", "lightning", "pytorch_lightning")
         own = (
             call.name in script.functions
             or call.name in script.classes
             or call.last in ("prepare", "print", "initialize")
         )
-        if taken and call.name in script.imported.values() and not (known or own):
+        if call.name not in imported or known or own:
+            continue
+        given = [*call.node.args, *(word.value for word in call.node.keywords)]
+        if any(isinstance(part, ast.Name) and part.id in names for one in given for part in ast.walk(one)):
             what = f"{call.last} in line {call.node.lineno} takes the scheduler, and is not read"
             yield f"{what}: it decides how often that is stepped"
 
@@ -111,7 +117,7 @@ def _of_another(script: Script, call: Call) -> Iterator[str]:
 
 def _changed(script: Script, names: set[str]) -> Iterator[str]:
     """Code that sets what a scheduler keeps, loads its state, or gives its step() a place."""
-    for node in ast.walk(script.tree):
+    for node in script.nodes:
         match node:
             case (
                 ast.Attribute(value=ast.Name(id=name), attr=kept, ctx=ast.Store())

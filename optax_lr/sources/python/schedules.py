@@ -84,7 +84,7 @@ def _notes_on_function(script: Script, call: Call, found: Arguments, pairs: Mapp
             f"the Trainer in line {given_to.lineno} ends at the steps of its own arguments, before or after this schedule"
         )
     notes += notes_on_scheduler(script, call) + rates_by_hand(script)
-    tests = [node for node in ast.walk(script.tree) if isinstance(node, ast.If)]
+    tests = [node for node in script.nodes if isinstance(node, ast.If)]
     rare = next((node.lineno for node in tests if _steps_at_intervals(node)), None)
     length = script.single(pairs.get("num_training_steps"), call.scope)
     divided = length is not None and any(isinstance(part, (ast.Div, ast.FloorDiv)) for part in ast.walk(length))
@@ -118,7 +118,7 @@ def _other_length(script: Script, call: Call, found: Arguments) -> str:
 
 def _early_stop(script: Script) -> list[str]:
     """A note where a test of the script may end the run."""
-    for node in ast.walk(script.tree):
+    for node in script.nodes:
         if isinstance(node, ast.If) and re.search(r"(?i)early_?stop|patience", ast.unparse(node.test)):
             return [f"early stopping in line {node.lineno} may end the run before the schedule does"]
     return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import bisect
 import dataclasses
+import functools
 import itertools
 import re
 from collections.abc import Iterable, Sequence
@@ -307,6 +308,16 @@ class Names:
         return node.end_lineno or node.lineno if node in self.direct else 0
 
     # --- what is found ---
+
+    @functools.cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Every node of the script."""
+        return list(ast.walk(self.tree))
+
+    @functools.cached_property
+    def around(self) -> dict[ast.AST, ast.AST]:
+        """The node that each node is a part of."""
+        return {child: node for node in self.nodes for child in ast.iter_child_nodes(node)}
 
     def qualified(self, node: ast.expr) -> str:
         """The full name of what is called, by the imports: `transformers.TrainingArguments`."""
