@@ -20,6 +20,10 @@ app = typer.Typer(
 _Files = Annotated[
     list[Path], typer.Argument(help="training configs, scripts or notebooks: YAML, JSON, TOML, .sh, .py, .ipynb, .md")
 ]
+_FilesOrNone = Annotated[
+    list[Path] | None,
+    typer.Argument(help="training configs, scripts or notebooks; without one, --set states the schedule"),
+]
 _NumExamples = Annotated[int | None, typer.Option(help="training examples; required if a file has no max_steps")]
 _WorldSize = Annotated[
     int | None, typer.Option(help="processes that train together; by default those of the file's launcher, or 1")
@@ -147,7 +151,7 @@ def lint(
 
 @app.command(epilog="Example: optax-lr show sft.yaml --num-examples 5000 --png sft.png")
 def show(
-    files: _Files,
+    files: _FilesOrNone = None,
     num_examples: _NumExamples = None,
     world_size: _WorldSize = None,
     transformers_version: _Version = None,
@@ -162,7 +166,9 @@ def show(
     from optax_lr.commands.show import run
 
     options = _plan_arguments(num_examples, world_size, transformers_version, max_steps)
-    raise typer.Exit(run(files, options=options, reading=given(trainer, set_), png=png, as_json=json, force=force))
+    raise typer.Exit(
+        run(files or [], options=options, reading=given(trainer, set_), png=png, as_json=json, force=force)
+    )
 
 
 @app.command(epilog="Example: optax-lr explore sft.yaml --num-examples 5000 --html sft.html")
@@ -209,8 +215,13 @@ def compare(
 
 @app.command(epilog="Example: optax-lr convert sft.yaml --to maxtext --num-examples 5000 --out curve.yml")
 def convert(
-    file: Annotated[Path, typer.Argument(help="a training config, script, notebook or model card")],
     to: Annotated[str, typer.Option(help="hf (transformers, TRL), llamafactory, axolotl, maxtext, levanter or optax")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="a training config, script, notebook or model card; without one, --set states the schedule"
+        ),
+    ] = None,
     num_examples: _NumExamples = None,
     world_size: _WorldSize = None,
     transformers_version: _Version = None,
@@ -286,7 +297,7 @@ def audit(
 
     options = {"num_examples": num_examples, "world_size": world_size, "seconds": seconds}
     options |= {"logging_steps": logging_steps, "steps_per_epoch": steps_per_epoch}
-    plan = None if config is None else (config, given(trainer, set_))
+    plan = (config, given(trainer, set_)) if config is not None or set_ else None
     raise typer.Exit(run(logs, plan, options=options, html=html, png=png, as_json=json, force=force))
 
 

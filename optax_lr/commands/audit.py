@@ -10,8 +10,9 @@ from typing import Any
 from optax_lr.auditing.audit import Audit, audit
 from optax_lr.commands.curves import save_figure
 from optax_lr.commands.given import Given
+from optax_lr.commands.inputs import config_of
 from optax_lr.commands.terminal import of_each, one_by_one, print_findings, print_written
-from optax_lr.configs import ConfigError, read_config
+from optax_lr.configs import ConfigError
 from optax_lr.exit_codes import FINDINGS
 from optax_lr.linting.formats import as_objects
 from optax_lr.outputs import check_output
@@ -22,7 +23,7 @@ from optax_lr.plots.terminal import drawn
 
 def run(
     logs: Sequence[Path],
-    config: tuple[Path, Given] | None,
+    config: tuple[Path | None, Given] | None,
     *,
     options: Mapping[str, Any],
     html: Path | None,
@@ -31,14 +32,14 @@ def run(
     force: bool,
 ) -> int:
     """See `optax-lr audit --help`. Returns the exit code: 0, 1 if a finding is an error, or that of the worst file."""
-    read = {path.resolve() for path in (*logs, *(config or ())[:1])}
+    read = {path.resolve() for path in (*logs, config and config[0]) if path is not None}
     for option, path, suffixes in (("--html", html, (".html", ".htm")), ("--png", png, (".png",))):
         if path is not None and len(logs) > 1:
             raise ConfigError(f"{option} shows one log, not {len(logs)}; call audit once for each of them")
         if path is not None and path.resolve() in read:
             raise ConfigError(f"{option} {path}: this file is an input; choose another name")
         check_output(path, overwrite=force, suffixes=suffixes)
-    plan = None if config is None else read_config(config[0], **config[1])
+    plan = None if config is None else config_of(*config)
     reports, code = of_each(one_by_one(logs, "identifying the schedule"), lambda log: audit(log, plan, **options))
     if any(found.severity == "error" for report in reports for found in report.findings):
         code = max(code, FINDINGS)

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from optax_lr.commands.given import Given
+from optax_lr.commands.inputs import config_of
 from optax_lr.commands.terminal import print_or_write
-from optax_lr.configs import read_config
 from optax_lr.configs.convert import convert
 from optax_lr.configs.plan import Facts
 from optax_lr.exit_codes import FINE
@@ -16,10 +16,12 @@ from optax_lr.outputs import check_output
 from optax_lr.text import visible
 
 
-def run(file: Path, *, to: str, options: Facts, reading: Given, out: Path | None, as_json: bool, force: bool) -> int:
+def run(
+    file: Path | None, *, to: str, options: Facts, reading: Given, out: Path | None, as_json: bool, force: bool
+) -> int:
     """See `optax-lr convert --help`."""
     check_output(out, overwrite=force)
-    config = read_config(file, **reading)
+    config = config_of(file, reading)
     plan = config.plan(**options)
     text = convert(plan, to)
     for note in (*config.notes, *plan.notes):

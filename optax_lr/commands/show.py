@@ -14,8 +14,9 @@ from rich.text import Text
 
 from optax_lr.commands.curves import save_picture, terminal_curves
 from optax_lr.commands.given import Given
+from optax_lr.commands.inputs import configs_of
 from optax_lr.commands.terminal import of_each
-from optax_lr.configs import ConfigError, Plan, RunConfig, read_configs
+from optax_lr.configs import ConfigError, Plan, RunConfig
 from optax_lr.configs.plan import Facts
 from optax_lr.identification.exact import exact_rates
 from optax_lr.outputs import check_output
@@ -27,10 +28,10 @@ def run(files: Sequence[Path], *, options: Facts, reading: Given, png: Path | No
     """See `optax-lr show --help`. Returns the exit code: 0, or that of the worst file."""
     check_output(png, overwrite=force, suffixes=(".png",))
 
-    def planned_in(file: Path) -> list[tuple[RunConfig, Plan]]:
-        return [(config, config.plan(**options)) for config in read_configs(file, **reading)]
+    def planned_in(file: Path | None) -> list[tuple[RunConfig, Plan]]:
+        return [(config, config.plan(**options)) for config in configs_of(file, reading)]
 
-    found, code = of_each(files, planned_in)
+    found, code = of_each(files or [None], planned_in)
     planned = [pair for pairs in found for pair in pairs]
     names = [] if png is None else unlike([config.source for config, _ in planned])
     if as_json and (planned or not code):

@@ -17,6 +17,7 @@ from optax_lr.outputs import write_output
 from optax_lr.text import visible
 
 Item = TypeVar("Item")
+File = TypeVar("File", Path, Path | None)
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
@@ -28,7 +29,7 @@ def print_findings(text: str) -> None:
     Console(highlight=False, soft_wrap=True).print(shown)
 
 
-def of_each(files: Iterable[Path], action: Callable[[Path], Item]) -> tuple[list[Item], int]:
+def of_each(files: Iterable[File], action: Callable[[File], Item]) -> tuple[list[Item], int]:
     """The results of an action on each file, and the worst exit code: a file that fails does not stop the others."""
     results, code = [], FINE
     for file in files:

@@ -9,7 +9,7 @@ from itertools import chain
 
 from optax_lr.launchers import program_of
 from optax_lr.sources import shell
-from optax_lr.sources.errors import WRITE
+from optax_lr.sources.errors import STATE
 from optax_lr.sources.marks import MARK, readable
 from optax_lr.text import start_of
 
@@ -56,7 +56,7 @@ def _in_commands(ran: Sequence[shell.Ran]) -> Iterator[str]:
         elif name and head not in _EDITORS:
             file = name if name.endswith(".py") else f"{name.replace('.', '/')}.py" if "-m" in made.words else ""
             own = f"only {readable(name)} in line {made.line} knows the use of {shown}"
-            yield f"{own}; read {readable(file)}, or {WRITE}" if file else f"{own}; {WRITE}"
+            yield f"{own}; read {readable(file)}, or {STATE}" if file else f"{own}; {STATE}"
 
 
 def _in_documents(lines: Sequence[str]) -> Iterator[str]:

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from optax_lr.text import shortened, visible
 
-# What to do about a schedule that only the code of a program knows.
-WRITE = "write the schedule as learning_rate, lr_scheduler_type, warmup_steps and max_steps to a YAML file"
+
+def stated(**known: object) -> str:
+    """The command that shows a schedule which only the code of a program knows, with the settings that are known.
+
+    >>> stated(learning_rate=1e-3, lr_scheduler_type="cosine", warmup_steps=None)
+    'state the schedule: optax-lr show --set learning_rate=0.001 --set lr_scheduler_type=cosine --set max_steps=N'
+    """
+    settings = {"learning_rate": "RATE", "lr_scheduler_type": "KIND", "warmup_steps": "N", "max_steps": "N"} | known
+    given = (f"--set {key}={value}" for key, value in settings.items() if value is not None)
+    return f"state the schedule: optax-lr show {' '.join(given)}"
+
+
+STATE = stated()
+CONSTANT = stated(lr_scheduler_type="constant", warmup_steps=None)
 
 
 class ConfigError(ValueError):

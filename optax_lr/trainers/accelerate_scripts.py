@@ -13,7 +13,7 @@ from typing import Unpack
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Linear, Schedule
 from optax_lr.schedules.compositions import Stages
-from optax_lr.sources.errors import WRITE, UnknownLengthError
+from optax_lr.sources.errors import STATE, UnknownLengthError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, key_list, like
@@ -222,7 +222,7 @@ class OpenInstruct(Loop):
         strange = self.unknown(source, values, self.options)
         for key in ("final_lr_ratio", "sequence_parallel_size"):
             if str(values.get(key, 1)) not in ("1", "None"):
-                raise source.error(f"{key} of open-instruct is not read; {WRITE}")
+                raise source.error(f"{key} of open-instruct is not read; {STATE}")
         if "learning_rate" not in values:
             raise source.error("learning_rate is not given; give it with --set learning_rate=VALUE")
         values.setdefault("num_train_epochs", values.get("num_epochs"))

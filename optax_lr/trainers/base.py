@@ -12,7 +12,7 @@ import numpy as np
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
-from optax_lr.sources.errors import WRITE, ConfigError, UnknownKeysError, UnknownLengthError
+from optax_lr.sources.errors import STATE, ConfigError, UnknownKeysError, UnknownLengthError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Processes, Source, count_of, product
 from optax_lr.trainers.curve_keys import concerns_curve, places_of_settings
@@ -108,7 +108,7 @@ class Trainer(abc.ABC):
     renamed: ClassVar[Mapping[str, str]] = {}  # our names of settings, each with the trainer's key where it differs
     history: ClassVar[Mapping[str, str]] = {}  # lists of all keys by section, where an unknown one stops the trainer
     elsewhere: ClassVar[str] = ""  # what has the keys that it does not have, as the end of a sentence
-    remedy: ClassVar[str] = WRITE  # for a key that it does not have
+    remedy: ClassVar[str] = STATE  # for a key that it does not have
     options: ClassVar[frozenset[str]] = frozenset()  # those of its argparse parser, in any version and of any command
     deciding: ClassVar[frozenset[str]] = frozenset()  # the options whose values decide the curve or the length
     names_rates: ClassVar[bool] = False  # whether `read` itself names the rates of other parameters

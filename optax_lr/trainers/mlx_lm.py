@@ -8,7 +8,7 @@ from typing import Any
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Exponential, Schedule, Step
 from optax_lr.schedules.compositions import Stages
-from optax_lr.sources.errors import WRITE
+from optax_lr.sources.errors import STATE
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Reading, Recognised, Trainer, key_list
@@ -78,7 +78,7 @@ class MlxLm(Trainer):
         strange = self.unknown(source, source.values, _KEYS)
         if keys.get("optimizer") == "adafactor" and "'relative_step': False" not in str(keys.get("optimizer_config")):
             raise source.error(
-                f"adafactor computes its rates unless optimizer_config.adafactor.relative_step is false; {WRITE}"
+                f"adafactor computes its rates unless optimizer_config.adafactor.relative_step is false; {STATE}"
             )
         scheduled, group = keys.get("lr_schedule"), max(1, keys.whole("grad_accumulation_steps"))
         constant = {"kind": "constant", "rate": keys["learning_rate"], "warmup": 0}

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from optax_lr.sources.errors import WRITE, ConfigError
+from optax_lr.sources.errors import ConfigError, stated
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Source
 from optax_lr.text import start_of
@@ -18,6 +18,15 @@ from optax_lr.trainers.settings import SETTING_NAMES
 _RATE = re.compile(
     r"(?:^|_)(?:lr|learning_?rate|lrs|warmup|(?<!noise_)sched\w*|decay_(?:steps|style|type)|anneal\w*)(?:_|$)"
 )
+
+_KINDS = ("constant", "constant_with_warmup", "cosine", "cosine_with_restarts", "inverse_sqrt", "linear", "polynomial")
+# Usual names of the settings of a schedule in programs of people's own.
+_USUAL = {
+    "warmup_steps": r"warmup_(?:steps|iters|iterations|updates)$",
+    "learning_rate": r"(?:^|_)(?:(?:base|peak|max)_)?(?:lr|learning_?rate)$",
+    "lr_scheduler_type": r"sched[a-z]*(?:_(?:name|type|kind))?$",
+    "max_steps": r"(?:^|_)(?:max|total|train|num)_(?:train(?:ing)?_)?(?:steps|iters|iterations|updates)$",
+}
 
 
 def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
@@ -54,7 +63,7 @@ def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
     if rates:
         shown = ", ".join(f"{place} {start_of(str(value), 30)}" for place, value in rates[:4])
         more = f" and {len(rates) - 4} more" if len(rates) > 4 else ""
-        return f"only the program that reads this file knows the use of {shown}{more}; read that, or {WRITE}"
+        return f"only the program that reads this file knows the use of {shown}{more}; read that, or {_stated(values)}"
     scripts = [word for text in _texts(source.values) for word in re.findall(r"[\w./-]+\.(?:sh|py)\b", text)]
     if scripts:
         return f"no setting of a schedule is there, such as learning_rate; {scripts[-1]} is named: read that"
@@ -75,7 +84,7 @@ def _command(source: Source, trainers: Mapping[str, Trainer]) -> str:
             return f"only {what} knows the use of {options}; if it is {title}, name it with --trainer {name}"
     file = what if what.endswith(".py") else f"{what.replace('.', '/')}.py"
     here = "" if source.file(file)[0] is not None else ", which is not here"
-    return f"only {what} knows the use of {options}; read {file}{here}, or {WRITE}"
+    return f"only {what} knows the use of {options}; read {file}{here}, or {_stated(values)}"
 
 
 def _reads(source: Source, name: str, section: tuple[str, ...], trainers: Mapping[str, Trainer]) -> bool:
@@ -89,6 +98,39 @@ def _reads(source: Source, name: str, section: tuple[str, ...], trainers: Mappin
     except ConfigError:
         return False
     return True
+
+
+def _stated(values: Mapping[str, object]) -> str:
+    """What to do about the settings of a program of its own: `stated` with those that have a usual name and one value."""
+    found: dict[str, set[object]] = {name: set() for name in _USUAL}
+    for place, value in _leaves(values):
+        word = re.sub(r"[.-]", "_", place.lower())
+        name = next((name for name, pattern in _USUAL.items() if re.search(pattern, word)), "")
+        if name and (usual := _usual(name, value)) is not None:
+            found[name].add(usual)
+    return stated(**{name: each.pop() for name, each in found.items() if len(each) == 1})
+
+
+def _usual(name: str, value: object) -> object:
+    """The value of a setting; None where it is none of its usual values."""
+    if name == "lr_scheduler_type":
+        return value if value in _KINDS else None
+    try:
+        number = float(value)  # type: ignore[arg-type]  # texts and numbers
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if name == "learning_rate":
+        return number if 0 < number < 1 else None
+    return int(number) if 1 < number < 10**9 and number == int(number) else None
+
+
+def _leaves(values: object, place: str = "", depth: int = 6) -> Iterator[tuple[str, object]]:
+    """The values at any depth that are no mappings, by their dotted names."""
+    if isinstance(values, Mapping):
+        for key, value in values.items() if depth else ():
+            yield from _leaves(value, f"{place}.{key}" if place else str(key), depth - 1)
+    else:
+        yield place, values
 
 
 def rates_of(values: object, place: str = "", depth: int = 6) -> Iterator[tuple[str, object]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from optax_lr.interop.transformers import get_scheduler
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Schedule
-from optax_lr.sources.errors import WRITE
+from optax_lr.sources.errors import STATE
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Source, count_of
 from optax_lr.text import words
@@ -97,7 +97,7 @@ class OpenRLHF(Trainer):
         named = re.search(self.command, program)
         if named is None:
             raise source.error(
-                f"{program or 'this'} is not named as a command of OpenRLHF is, such as train_sft; {WRITE}"
+                f"{program or 'this'} is not named as a command of OpenRLHF is, such as train_sft; {STATE}"
             )
         command, values = named[1], dict(flattened(source.given))
         now, former = keys_of(f"openrlhf_{command}"), former_keys(f"openrlhf_{command}").keys()

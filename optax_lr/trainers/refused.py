@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from optax_lr.sources.errors import WRITE
+from optax_lr.sources.errors import STATE
 from optax_lr.sources.source import Source
 from optax_lr.trainers.openrlhf import OpenRLHF
 from optax_lr.trainers.torchtitan import Torchtitan, marks_of
@@ -49,7 +49,7 @@ def _of_openrlhf(source: Source) -> str:
     if source.program is None:
         return "write its command with these options to a shell script: python -m openrlhf.cli.train_sft --learning_rate ..."
     copy = re.search(OpenRLHF.command, source.program_name) is not None
-    return f"if {source.program_name} is a copy of one, name it with --trainer openrlhf" if copy else WRITE
+    return f"if {source.program_name} is a copy of one, name it with --trainer openrlhf" if copy else STATE
 
 
 def _nemo_automodel(values: Mapping[str, object]) -> bool:
@@ -73,7 +73,7 @@ class Refused(NamedTuple):
     program: str = ""
     marks: tuple[str, ...] = ()
     test: Callable[[Mapping[str, object]], bool] = lambda values: False
-    way: str | Callable[[Source], str] = WRITE
+    way: str | Callable[[Source], str] = STATE
 
     def has(self, values: Mapping[str, object]) -> bool:
         """Whether the keys are this trainer's."""
@@ -170,7 +170,7 @@ REFUSED: tuple[Refused, ...] = (
     Refused(
         "a config with arguments of Lightning's Trainer",
         marks=("trainer.accelerator trainer.max_steps", "trainer.accelerator trainer.max_epochs"),
-        way=f"if the script with the LightningModule has the schedule, read that, or {WRITE}",
+        way=f"if the script with the LightningModule has the schedule, read that, or {STATE}",
     ),
     Refused("a config of fairseq", r"fairseq[-_.].*|.*fairseq_cli/", ("optimization.max_update",)),
     Refused(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from optax_lr.numerics import Real
-from optax_lr.sources.errors import WRITE
+from optax_lr.sources.errors import STATE
 from optax_lr.sources.source import Source, count_of
 from optax_lr.trainers.accelerate_scripts import Loop
 from optax_lr.trainers.base import Data, Reading, Recognised, key_list
@@ -120,7 +120,7 @@ class SdScripts(Loop):
         unstated = [key for key in _SIZES if key in values and not (by_epochs or count_of(values[key]))]
         values |= dict.fromkeys(unstated)
         keys = Keys(source.name, values, STRICT if source.form == "toml" else ARGPARSE, _DEFAULTS)
-        keys.refuse(_NOT_READ, f"of sd-scripts is not read; {WRITE}")
+        keys.refuse(_NOT_READ, f"of sd-scripts is not read; {STATE}")
         kind = one_of(f"{source.name}: lr_scheduler", keys["lr_scheduler"], _KEYS_OF)
         notes = [*_of_the_optimizer(keys)]
         rates = self._rates(source, keys)
@@ -241,7 +241,7 @@ def _of_the_optimizer(keys: Keys) -> Iterator[str]:
     name, given = str(keys.get("optimizer_type", "")).lower(), keys.get("optimizer_args", [])
     words = dict(str(word).partition("=")[::2] for word in (given if isinstance(given, list) else [given]))
     if name == "adafactor" and (words.get("relative_step") != "False" or words.get("warmup_init") == "True"):
-        raise keys.error(f"Adafactor computes its rates itself unless optimizer_args has relative_step=False; {WRITE}")
+        raise keys.error(f"Adafactor computes its rates itself unless optimizer_args has relative_step=False; {STATE}")
     if name.endswith("schedulefree"):
         raise keys.error("sd-scripts runs no scheduler with a schedule-free optimizer; its rate is constant")
     if re.search("prodigy|dadapt", name):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, LinearRamp, Schedule
 from optax_lr.schedules.compositions import Stages
-from optax_lr.sources.errors import WRITE
+from optax_lr.sources.errors import STATE
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list
@@ -80,7 +80,7 @@ class Torchtitan(Trainer):
             where = "in Python, where --module and --config name them"
             raise source.error(f"the defaults of this run are {where}; write the schedule there")
         for key in filter(values.__contains__, _BEFORE_JUNE_2025):
-            raise source.error(f"{key} is of torchtitan before June 2025, whose schedule is not read; {WRITE}")
+            raise source.error(f"{key} is of torchtitan before June 2025, whose schedule is not read; {STATE}")
         strange = self.unknown(source, values, frozenset(filter(self._known, values)))
         if _FORMER_FLOOR in values:
             values.setdefault("lr_scheduler.min_lr_factor", values[_FORMER_FLOOR])

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, Schedule
-from optax_lr.sources.errors import WRITE
+from optax_lr.sources.errors import STATE
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, too_few
@@ -85,7 +85,7 @@ class Torchtune(Trainer):
         if "optimizer.lr" not in keys:
             raise source.error("optimizer.lr is not in the recipe; give it with --set optimizer.lr=VALUE")
         if any(values.get(key) for key in _REINFORCED):
-            raise source.error(f"torchtune's recipes of PPO and GRPO are not read; {WRITE}")
+            raise source.error(f"torchtune's recipes of PPO and GRPO are not read; {STATE}")
         self.unknown(source, {**values, **source.command.options}, _KEYS)
         self.unknown(source, sections["optimizer"], frozenset({"lr"}), section="optimizer")
         component, defaults = str(keys.get("lr_scheduler._component_") or ""), []

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 
-from optax_lr.sources.errors import WRITE, ConfigError
+from optax_lr.sources.errors import STATE, ConfigError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Source
 from optax_lr.text import words
@@ -153,7 +153,7 @@ class Trl(Transformers):
         old = sorted(key for key in given if last_version("trl", method, key) and concerns_curve(key))
         if method in _NOT_COUNTED and old:
             whose = f"{method} in TRL up to {last_version('trl', method, old[0])}"
-            raise source.error(f"{', '.join(old)}: keys of {whose}, which is not read; {WRITE}")
+            raise source.error(f"{', '.join(old)}: keys of {whose}, which is not read; {STATE}")
         if method in _NOT_COUNTED and not values.get("max_steps"):
             raise source.error(
                 f"the steps of TRL's {method} are counted in episodes; give them with --set max_steps=VALUE"

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 
-from optax_lr.sources.errors import WRITE
+from optax_lr.sources.errors import STATE
 from optax_lr.sources.source import Processes, Source
 from optax_lr.trainers.base import Data, whole_batches
 from optax_lr.trainers.hydra import base_of, extends, named_config
@@ -65,7 +65,7 @@ class VerlSFT(Verl):
         if config not in ("", usual) or engine not in _OPTIMIZERS or not (older or optim == engine):
             raise source.error(
                 f"the defaults of this run are in another config of verl than {usual} with engine and optim fsdp or megatron, "
-                f"which is not read; {WRITE}"
+                f"which is not read; {STATE}"
             )
         if older:
             return config, SFT, {"optim.lr": 1e-5, **length}

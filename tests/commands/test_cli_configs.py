@@ -221,7 +221,9 @@ def test_recommend(folder, here):
         (["recommend", "--method", "LoRA"], "did you mean 'lora'"),
         (["recommend", "lora"], "(lora); optax-lr recommend --help lists the options"),
         (["recommend", "--num-train-epochs", "x"], "--num-train-epochs must be a number, not x; optax-lr recommend --help"),
-        (["show"], "Missing argument"),
+        (["show"], "name a file, or state the schedule: optax-lr show --set learning_rate=RATE"),
+        (["show", "--set", "learning_rate=x"], "--set: learning_rate must be a number, not 'x'"),
+        (["sweep"], "Missing argument"),
         (["show", "cosine.yaml", "--max-steps", "a"], "--max-steps must be a whole number, not a; optax-lr show --help lists"),
         (["show", "cosine.yaml", "--max-steps", "2.5"], "--max-steps must be a whole number, not 2.5"),
         (["show", "cosine.yaml", "--max-steps", "0"], "max_steps must be at least 1, not 0"),
@@ -266,3 +268,18 @@ def test_each_option_has_a_help_text(here):
         assert len(options) > 6
         assert explained == options, text
     assert "optimizer steps of the run" in here("show", "--help").stdout
+
+
+def test_a_schedule_is_stated_without_a_file(folder, here):
+    """The command that a refusal names works as it is, once the values are filled in."""
+    (folder / "own.yaml").write_text("optim: {lr: 1e-3}\nscheduler: {name: cosine, warmup_steps: 50}\niters: 5\n")
+    command = (
+        here("show", "own.yaml").stderr.rpartition("optax-lr ")[2].replace("max_steps=N", "max_steps=1000").split()
+    )
+    (told,) = json.loads(here(*command, "--json").stdout)
+    schedule = "Cosine(learning_rate=0.001, max_steps=1000, warmup_steps=50, min_lr=0.0, num_cycles=0.5)"
+    assert (told["config"], told["schedule"]) == ("--set", schedule)
+    converted = here("convert", "--to", "optax", *command[1:]).stdout
+    assert "optax.warmup_cosine_decay_schedule(init_value=0.0, peak_value=0.001, warmup_steps=50" in converted
+    (folder / "log.csv").write_text("step,loss,learning_rate\n1,2,0.00002\n2,2,0.00004\n3,2,0.00006\n")
+    assert "every logged rate is on it" in here("audit", "log.csv", *command[1:]).stdout

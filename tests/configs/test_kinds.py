@@ -131,7 +131,7 @@ def test_plans(tmp_path, kind):
 
 FINE = "torchrun pretrain_gpt.py --tensor-model-parallel-size 1 --lr 1e-4 --train-iters 900000 --lr-warmup-fraction 0.0012345678"
 REFUSALS = {
-    "a training section of a program of its own": ("h.yaml", "training:\n  learning_rate: 1e-4\n  epochs: 3\n  batch_size: 4\n", "knows the use of training.learning_rate 1e-4; read that, or write"),
+    "a training section of a program of its own": ("h.yaml", "training:\n  learning_rate: 1e-4\n  epochs: 3\n  batch_size: 4\n", "knows the use of training.learning_rate 1e-4; read that, or state the schedule"),
     "NeMo": ("n.yaml", "trainer:\n  max_steps: 10\nmodel:\n  optim:\n    lr: 1e-4\n    sched:\n      name: CosineAnnealing\n", "a config of NeMo"),
     "Ludwig": ("l.yaml", "input_features: []\ntrainer:\n  learning_rate: 1e-4\n  learning_rate_scheduler:\n    decay: cosine\n", "a config of Ludwig"),
     "Lightning's CLI": ("g.yaml", "seed_everything: 1\ntrainer:\n  max_epochs: 3\nmodel:\n  class_path: a.B\n", "a config of Lightning's CLI"),

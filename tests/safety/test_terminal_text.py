@@ -201,7 +201,7 @@ def test_one_bad_file_does_not_stop_the_others(tmp_path, monkeypatch, command):
     assert "gone.json: " in done.err
     assert good in done.out
 
-    module = {"lint": "lint.lint", "show": "show.read_configs", "audit": "audit.audit"}[command]
+    module = {"lint": "lint.lint", "show": "show.configs_of", "audit": "audit.audit"}[command]
     name, _, function = f"optax_lr.commands.{module}".rpartition(".")
     module = importlib.import_module(name)
     real = getattr(module, function)

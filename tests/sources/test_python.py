@@ -367,16 +367,16 @@ def test_notes_on_trainers_and_runs_are_about_this_config(tmp_path):
     ("text", "message"),
     [
         ("def f(:\n", "not Python: "),
-        ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "torch.optim.lr_scheduler.LambdaLR in line 2 is not read as a config; write the schedule as learning_rate, lr_scheduler_type, warmup_steps and max_steps to a YAML file, or its function as an olr.Function"),
-        ("import torch\nplan = torch.optim.lr_scheduler.ReduceLROnPlateau(o)\n", "ReduceLROnPlateau in line 2 is never stepped, so that the rate of its optimizer is constant; write"),
+        ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "torch.optim.lr_scheduler.LambdaLR in line 2 is not read as a config; state the schedule: optax-lr show --set learning_rate=RATE --set lr_scheduler_type=KIND --set warmup_steps=N --set max_steps=N, or write its function as an olr.Function"),
+        ("import torch\nplan = torch.optim.lr_scheduler.ReduceLROnPlateau(o)\n", "ReduceLROnPlateau in line 2 is never stepped, so that the rate of its optimizer is constant; state the schedule"),
         ("import torch\nplan = torch.optim.lr_scheduler.ReduceLROnPlateau(o)\nplan.step(loss)\n", "it follows a metric, so that only a log has its rates"),
         ("import optax\noptax.exponential_decay(1e-3, 100, 0.9)\n", "olr.plot draws it"),
         ("from trl import *\nfrom trl import OnlineDPOConfig\nTrlParser((A, OnlineDPOConfig))\n", "OnlineDPOConfig from the command line: read the shell script that starts this one, or the YAML file of its --config, with --trainer trl-online-dpo"),
         (f"{HEAD}HfArgumentParser(TrainingArguments)\n", "fills TrainingArguments from the command line: read the shell script that starts this one"),
         ("from torchtune import config\n", "the code of torchtune, whose settings are in a YAML file"),
-        ("from own import Trainer\np.add_argument('--lr', default=2e-6)\nTrainer(p).train()\n", "own.Trainer in line 3 trains, with --lr (line 2, 2e-06 by default); read the file that defines it, or write the schedule"),
+        ("from own import Trainer\np.add_argument('--lr', default=2e-6)\nTrainer(p).train()\n", "own.Trainer in line 3 trains, with --lr (line 2, 2e-06 by default); read the file that defines it, or state the schedule"),
         ("from own import made\nfrom trl import SFTTrainer\nSFTTrainer(args=made)\n", "SFTTrainer in line 3 gets its arguments from own.made; read the file of that"),
-        ("p.add_argument('--lr', default=2e-6)\nopt = Own(p.parse_args().lr)\n", "knows the use of --lr (line 1, 2e-06 by default); write the schedule as learning_rate, "),
+        ("p.add_argument('--lr', default=2e-6)\nopt = Own(p.parse_args().lr)\n", "knows the use of --lr (line 1, 2e-06 by default); state the schedule: optax-lr show --set learning_rate="),
         ("class Config:\n    max_lr: float = field(default=3e-4)\n", "only the code of this script knows the use of max_lr=0.0003 (line 2)"),
         ("print(1)\n", "and states no rate; read the script, the command or the YAML file that trains"),
         ("x = " + "(" * 5000 + ")" * 5000, ""),
@@ -647,7 +647,8 @@ def test_many_assignments_and_runs_are_read_in_time(tmp_path):
 def test_a_script_that_sets_its_rates_by_hand_is_refused_by_that(tmp_path):
     text = "import argparse\nfor group in optimizer.param_groups:\n    group['lr'] = get_lr(step)\n"
     with pytest.raises(
-        olr.ConfigError, match=r'group\["lr"\] in line 3 sets the rate by hand, in code that is not run; write'
+        olr.ConfigError,
+        match=r'group\["lr"\] in line 3 sets the rate by hand, in code that is not run; state the schedule',
     ):
         read(tmp_path, text)
 

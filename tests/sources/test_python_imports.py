@@ -114,7 +114,7 @@ def test_a_module_that_is_refused_is_not_named_to_be_read(tmp_path):
     script = "from src.config import make_scheduler\nmake_scheduler(optimizer, lr=1e-4)\n"
     start = r"src.config.make_scheduler in line 2 makes the schedule, with lr=0.0001 \(line 2\); "
     for module, way in {
-        "from torch.optim.lr_scheduler import LambdaLR\nLambdaLR(o, f)": "src/config.py is refused, too: write the schedule as",
+        "from torch.optim.lr_scheduler import LambdaLR\nLambdaLR(o, f)": "src/config.py is refused, too: state the schedule",
         "from torch.optim.lr_scheduler import StepLR\nStepLR(o, 3)": "read src/config.py$",
     }.items():
         with pytest.raises(olr.ConfigError, match=start + way):

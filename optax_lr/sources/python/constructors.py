@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from optax_lr.sources.errors import WRITE
+from optax_lr.sources.errors import STATE
 from optax_lr.text import words
 
 TRAINING_ARGUMENTS = words(
@@ -118,7 +118,7 @@ _OPTIMIZERS = {
 OPTIMIZERS = frozenset(f"{module}{name}" for module, names in _OPTIMIZERS.items() for name in words(names))
 # Calls that combine schedules in a way that is not supported: their arguments are not the schedule.
 NOT_READ_WHOLE = (*("ChainedScheduler", "LambdaLR", "piecewise_interpolate_schedule", "chain_schedules"),)
-BY_HAND = f"{WRITE}, or its function as an olr.Function"
+BY_HAND = f"{STATE}, or write its function as an olr.Function"
 # What to do with schedules of other packages that are no config.
 ELSEWHERE = {
     "torch.optim.lr_scheduler.LambdaLR": BY_HAND,

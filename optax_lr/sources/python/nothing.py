@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from optax_lr.sources.errors import WRITE
+from optax_lr.sources.errors import CONSTANT, STATE, stated
 from optax_lr.sources.python.constructors import BY_HAND, ELSEWHERE, HOMES, TRL
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.overrides import rates_by_hand
@@ -24,7 +24,7 @@ _PROGRAMS = {
     r"(?:.*\.)?(?:pyconfig|max_utils)\b": "MaxText, whose settings are in a YAML file and a command; read the command",
     r"(?:.*\.)?megatron\b": "Megatron-LM, whose settings are options; read the command that starts it",
     r"library\.\w*train_util\b": "kohya's sd-scripts, whose settings are options; read the command that starts it",
-    r"fairseq\b": "fairseq, which is not read; " + WRITE,
+    r"fairseq\b": "fairseq, which is not read; " + STATE,
 }
 # Calls that decide the schedule in another file, by the full name or the last part of it.
 _ELSEWHERE = {
@@ -72,7 +72,7 @@ def why_nothing(script: Script, is_config: Callable[[str], bool | None] = lambda
         return elsewhere
     if rate is None:
         return "this script makes no schedule, and states no rate; read the script, the command or the YAML file that trains"
-    return f"only the code of this script knows the use of {rate.text}; {WRITE}"
+    return f"only the code of this script knows the use of {rate.text}; {stated(learning_rate=rate.value or 'RATE')}"
 
 
 def _of_call(script: Script, call: Call) -> str:
@@ -82,7 +82,7 @@ def _of_call(script: Script, call: Call) -> str:
         of_module = f"{call.name}.".startswith((f"{module}.", f"tensorflow.{module}."))
         if of_module and re.search(r"schedule|onecycle|decay(?!ed)", call.name.lower()):
             if call.name == _PLATEAU and never_stepped(script, call):
-                return f"{where} is never stepped, so that the rate of its optimizer is constant; {WRITE}"
+                return f"{where} is never stepped, so that the rate of its optimizer is constant; {CONSTANT}"
             return f"{where} is not read as a config; {way}"
     started = keyword_of(call.node, "entry_point") if call.name.startswith("sagemaker.") else None
     if isinstance(started, ast.Constant):
@@ -92,10 +92,10 @@ def _of_call(script: Script, call: Call) -> str:
     ):
         if any(isinstance(key, ast.Constant) and key.value == "scheduler" for key in made.keys):
             return f"the config of {where} is the dict in line {made.lineno}; write that to a JSON file, and read it"
-        return f"the config of {where} has no scheduler, so that the rate is constant; {WRITE}"
+        return f"the config of {where} has no scheduler, so that the rate is constant; {CONSTANT}"
     if call.last == "fit" and keyword_of(call.node, "train_objectives") is not None:
         what = f"{where} is SentenceTransformer.fit, which is not read: a linear schedule after warmup_steps, 10,000 by default"
-        return f"{what}, over epochs times the batches of the loader; {WRITE}"
+        return f"{what}, over epochs times the batches of the loader; {stated(lr_scheduler_type='linear')}"
     if call.name.startswith("setfit."):
         return f"{where} is a call of SetFit, which is not read; write the schedules of its two phases with olr.get_scheduler"
     if call.name.endswith(("TrainingArguments", "TrainingConfig", *TRL)) and call.name not in script.classes:
@@ -120,9 +120,9 @@ def _elsewhere(script: Script, rate: str, is_config: Callable[[str], bool | None
             found, file = is_config(module), f"{module.replace('.', '/')}.py"
             what = f"{call.name} in line {call.node.lineno} {does}{rate}"
             if found is False:
-                return f"{what}; {file} is refused, too: {WRITE}"
+                return f"{what}; {file} is refused, too: {STATE}"
             return (
-                f"{what}; read {file}" if found else f"{what}; read {other or 'the file that defines it'}, or {WRITE}"
+                f"{what}; read {file}" if found else f"{what}; read {other or 'the file that defines it'}, or {STATE}"
             )
     return ""
 
