@@ -9,7 +9,7 @@ from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.run_facts import filled_classes
 
-_COMMAND = re.compile(r"\s*(?:[A-Z_]+=\S+\s+)*(?:python3?|accelerate launch|torchrun|deepspeed)\s")
+_COMMAND = re.compile(r"(?m)^\s*(?:[A-Z_]+=\S+\s+)*(?:python3?|accelerate launch|torchrun|deepspeed)\s")
 _QUOTES = re.compile(r"^[rRuU]?(?:\"{3}|'{3})|(?:\"{3}|'{3})$")
 
 
@@ -19,6 +19,8 @@ def docstring_commands(path: str, text: str) -> str:
     >>> docstring_commands("t.py", "'''It trains.\npython t.py --lr 1\n'''\nHfArgumentParser(TrainingArguments)")
     '\npython t.py --lr 1\n'
     """
+    if _COMMAND.search(text) is None:
+        return ""
     try:
         script = Script(path, text)
     except ConfigError:
