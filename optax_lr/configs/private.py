@@ -156,9 +156,15 @@ class Disguise:
     def expression(self, text: str) -> str:
         """The placeholder of an expression; the expression itself where it is made of names of settings and numbers.
 
+        What begins as no expression does was written by the reader of scripts.
+
         >>> Disguise().expression("args.max_train_steps * 4"), Disguise().expression("hunter2")
         ('args.max_train_steps * 4', '<text 1>')
+        >>> Disguise().expression("the optimizer's lr")
+        "the optimizer's lr"
         """
+        if text.startswith("the "):
+            return self.note(text)
         named = all(_is_name(part) or _NUMBER.fullmatch(part) for part in re.findall(r"[\w.]+", text))
         return text if named and not re.search(r"[^\w.\s()+*/-]", text) else self.text(text)
 

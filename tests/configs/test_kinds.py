@@ -302,7 +302,7 @@ def test_what_a_file_or_a_script_takes_from_elsewhere_is_named(tmp_path):
     (tmp_path / "a.sh").write_text(f"LR=1e-4\nbash launch.sh {words}\npython merge.py --base a --out b\n")
     (config,) = olr.read_configs(tmp_path / "a.sh")
     assert config.settings.learning_rate == 1e-4
-    start = "$MAX_STEPS: the default in the script is taken"
+    start = "$MAX_STEPS 9: defaults in the script"
     assert [note for note in config.notes if note.startswith(start)]
     assert not any("left out" in note for note in config.notes)
     assert config.plan().world_size_from == "assumed: bash runs a script that is not read, which may start several"

@@ -363,6 +363,11 @@ def test_a_script_that_a_command_starts_is_not_quoted(tmp_path):
         olr.read_config("a.sh").plan()
     assert "xyzzy" not in str(olr.lint("a.sh"))
     assert "xyzzy" in str(olr.lint("t.py"))  # which the user names
+    (tmp_path / "t.py").write_text(
+        "import torch\noptimizer = xyzzy(1)\ntorch.optim.lr_scheduler.StepLR(optimizer, 30, xyzzy)\n"
+    )
+    with pytest.raises(olr.ConfigError, match=r"learning_rate \(the optimizer's lr\), gamma are not literals; give"):
+        olr.read_config("a.sh")
 
 
 def test_notes_on_a_script_that_a_command_starts_leave_its_texts_out(tmp_path):

@@ -193,10 +193,10 @@ def test_a_default_that_an_argument_of_the_script_replaces_is_noted(loop):
 
 
 def test_a_default_for_a_variable_that_only_an_argument_sets_is_noted():
-    script = 'while (( $# )); do case "$1" in --lr) lr="$2"; shift 2;; esac; done\nlr=${lr:-1e-4}\npython t.py --lr $lr --seed $seed'
+    script = 'while (( $# )); do case "$1" in --lr) lr="$2"; shift 2;; esac; done\nlr=${lr:-1e-4}\nbatch=${2:-8}\npython t.py --lr $lr --seed $seed'
     made = commands_of("a.sh", script)[-1]
     assert [readable(word) for word in made.words[2:]] == ["--lr", "1e-4", "--seed", "$seed"]
-    assert made.notes == ("$lr is not set unless an argument of the script sets it",)
+    assert made.notes == ("$lr 1e-4, $2 8: defaults in the script, which the environment or an argument may replace",)
 
 
 NAMED = {

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 
-from optax_lr.sources.marks import MARK, is_known, mark
+from optax_lr.sources.marks import MARK, is_known, mark, readable
 from optax_lr.sources.shell.arithmetic import integer
 from optax_lr.sources.shell.limits import DEEPEST, MOST_DOCUMENTS, MOST_TURNS, Limits
 from optax_lr.sources.shell.state import State
 from optax_lr.sources.shell.syntax import CONTROLS, SUBSTITUTED, Node, blanks_before, decoded, parser, raw, unescaped
+from optax_lr.text import start_of
 
 NAME = r"[A-Za-z_]\w*"
 _DIVIDED = ("simple_expansion", "expansion", "command_substitution")
@@ -36,7 +37,7 @@ class Words(Limits):
         self.state = State()
         self.marks: dict[str, str] = {}  # by their placeholders in a text that is parsed again
         self.notes: dict[str, None] = {}
-        self.defaults: dict[str, None] = {}  # variables that have a default, and that something outside may set
+        self.defaults: dict[str, str] = {}  # of variables that something outside may set
         self._parse = parser()
 
     def parsed(self, text: str) -> Node:
@@ -149,15 +150,16 @@ class Words(Limits):
             counted = is_known(values) and index in ("@", "*")
             return [str(len(values))] if values is not None and counted else unknown
         variable = self.state.variable(name)
-        if operation and values is None and variable.of_argument:
+        if operation in (":+", "+") and values is None and variable.of_argument:
             self.notes[f"${name} is not set unless an argument of the script sets it"] = None
         if operation in (":+", "+"):
             return [self._default(default)] if values else []
         empty = values is None or (operation in (":-", ":=") and values in ([], [""]))
         if empty and operation in (":-", "-", ":=", "="):
-            if values is None and not variable.of_argument and _OF_A_RUN.search(name):
-                self.defaults[f"${name}"] = None
+            outside = values is None and _OF_A_RUN.search(name)
             values = [self._default(default)]
+            if outside:
+                self.defaults[name] = start_of(str(readable(values[0])), 30)
             if operation.endswith("="):
                 self.state.assign(name, values)
             return values
@@ -171,10 +173,10 @@ class Words(Limits):
 
     def note_on_defaults(self) -> tuple[str, ...]:
         """A note that the environment or an argument may replace what `${A:-default}` gives."""
-        names = list(self.defaults)
-        more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-        what = f"{', '.join(names[:6])}{more}: the default in the script is taken, which the environment or an argument may replace"
-        return (what,) if names else ()
+        shown = [f"${name} {value}".rstrip() for name, value in self.defaults.items()]
+        more = f" and {len(shown) - 8} more" if len(shown) > 8 else ""
+        what = f"{', '.join(shown[:8])}{more}: defaults in the script, which the environment or an argument may replace"
+        return (what,) if shown else ()
 
     def _default(self, text: str) -> str:
         """The default in `${A:-default}`."""
