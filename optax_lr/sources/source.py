@@ -80,6 +80,18 @@ class Computed(NamedTuple):
     of: Callable[[int | None, Mapping[str, object]], object]
 
 
+class OwnRate(NamedTuple):
+    """A rate that a script computes itself.
+
+    Fields:
+        name: the function, or the expression.
+        of: the rate at a step, for the values of the names in it.
+    """
+
+    name: str
+    of: Callable[[Any, Mapping[str, Any]], Any]
+
+
 class Program(NamedTuple):
     """The program that a command starts.
 
@@ -132,6 +144,7 @@ class Source:
         lengths: numbers of steps that depend on the number of training examples.
         alone: keys whose values are those of one process, each with the place where a script changes it in several.
         computed: keys whose values a script computes from numbers of its run.
+        rate: the formula of the rate, with the keys as its settings; None for any other schedule.
         processes: the number of processes that the file starts; None where it says nothing.
         examples: the number of training examples that a script selects; None where it does not say.
         version: the version of transformers that the file names; empty for none.
@@ -160,6 +173,7 @@ class Source:
     lengths: Mapping[str, Length] = dataclasses.field(default_factory=dict)
     alone: Mapping[str, str] = dataclasses.field(default_factory=dict)
     computed: Mapping[str, Computed] = dataclasses.field(default_factory=dict)
+    rate: OwnRate | None = None
     processes: Processes | None = None
     examples: int | None = None
     version: str = ""

@@ -28,6 +28,7 @@ from optax_lr.trainers.not_recognised import why_not_recognised
 from optax_lr.trainers.openrlhf import OpenRLHF
 from optax_lr.trainers.optax_schedules import OptaxSchedules
 from optax_lr.trainers.optimizers import Optimizers
+from optax_lr.trainers.own_rates import OwnRates
 from optax_lr.trainers.refused import refusal
 from optax_lr.trainers.scheduler_functions import SchedulerFunctions
 from optax_lr.trainers.sd_scripts import SdScripts
@@ -71,6 +72,7 @@ TRAINERS: Mapping[str, Trainer] = {
         Lightning(),
         OptaxSchedules(),
         TorchSchedules(),
+        OwnRates(),
         Optimizers(),
         SchedulerFunctions(),
         HuggingFace(),  # last: its keys are part of the others'

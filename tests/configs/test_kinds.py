@@ -139,10 +139,6 @@ REFUSALS = {
         "s.yaml", "".join(f"{name}:\n  output_dir: o\n  learning_rate: 1.0e-5\n  lr_scheduler_type: cosine\n  num_train_epochs: 2\n" for name in ("first", "second")),
         "under first and second; keep one in a file",
     ),
-    "a script with a function for the rate": (
-        "r.py", "max_lr = 1e-3\nwarmup_steps = 5\ndef get_lr(it):\n    return max_lr * (it + 1) / warmup_steps\n",
-        "come from a function of the script over max_lr",
-    ),
     "a warmup of Megatron-LM in parts that no schedule can count": (
         "w.sh", FINE, r"whole ones are --set lr_decay_iters=900000 --set lr_warmup_iters=1111 --set lr_warmup_fraction=null$",
     ),

@@ -153,6 +153,10 @@ CASES = {
         "import torch\nopt = torch.optim.SGD(model.parameters(), lr=0.1)\n"
         "scheduler = torch.optim.lr_scheduler.StepLR(opt, step_size=3, gamma=0.5)\n", {"max_steps": 12},
         lambda: stepped(lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 3, 0.5), 0.1, 12), None),
+    "own": Case(
+        "import torch\nopt = torch.optim.SGD(model.parameters(), lr=0.1)\n"
+        "scheduler = torch.optim.lr_scheduler.LambdaLR(opt, lambda step: 0.9 ** step)\n", {"max_steps": 12},
+        lambda: stepped(lambda optimizer: torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.9**step), 0.1, 12), None),
     "optimizer": Case(
         "import torch\noptimizer = torch.optim.SGD(model.parameters(), lr=0.1)\n", {"max_steps": 4},
         lambda: [torch.optim.SGD([torch.zeros(1)], lr=0.1).param_groups[0]["lr"]] * 4, None),

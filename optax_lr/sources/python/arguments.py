@@ -117,6 +117,10 @@ class Arguments:
 
     def take_rate(self, node: ast.expr | None, scope: Scope) -> None:
         """The rate of an optimizer that is made in the same file, in one place or with the same rate in each."""
+        if isinstance(node, ast.Name):  # it may be an argument of the function that makes the scheduler
+            bindings, here = self.script.bound(node.id, scope)
+            given = self.script.argument(node.id, here) if [made.value for made in bindings] == [None] else None
+            node, scope = given or (node, scope)
         made, here = [node], scope
         if isinstance(node, ast.Name):
             bindings, here = self.script.reaching(node, scope)

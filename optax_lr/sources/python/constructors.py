@@ -27,6 +27,8 @@ MAPPINGS = frozenset({"axolotl.utils.dict.DictDefault", "llamafactory.train.tune
 EMBEDDING_KEYS = words("prompts batch_sampler multi_dataset_batch_sampler router_mapping learning_rate_mapping")
 # The constructor of a file of assignments, which nanoGPT runs as its config.
 NANOGPT = "nanoGPT"
+# The constructor of a rate that a script computes itself.
+OWN_RATES = "a formula of the script"
 # The constructor of a module of Lightning with its Trainer.
 LIGHTNING = "lightning.Trainer"
 # Packages whose classes of these names are known.
@@ -116,12 +118,14 @@ _OPTIMIZERS = {
     "rmsprop sgd yogi",
 }
 OPTIMIZERS = frozenset(f"{module}{name}" for module, names in _OPTIMIZERS.items() for name in words(names))
+# A function of the script, times the rate of the optimizer.
+LAMBDA = f"{_TORCH}LambdaLR"
 # Calls that combine schedules in a way that is not supported: their arguments are not the schedule.
 NOT_READ_WHOLE = (*("ChainedScheduler", "LambdaLR", "piecewise_interpolate_schedule", "chain_schedules"),)
 BY_HAND = f"{STATE}, or write its function as an olr.Function"
 # What to do with schedules of other packages that are no config.
 ELSEWHERE = {
-    "torch.optim.lr_scheduler.LambdaLR": BY_HAND,
+    LAMBDA: BY_HAND,
     "torch.optim.lr_scheduler.MultiplicativeLR": "with a constant factor it is an olr.Exponential, and else an olr.Function",
     "torch.optim.lr_scheduler.ReduceLROnPlateau": "it follows a metric, so that only a log has its rates, which audit reads",
     "torch.optim.lr_scheduler": "make the scheduler in Python and hand it to olr.from_torch",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from optax_lr.sources.python.scopes import Names, Scope
-from optax_lr.sources.python.syntax import Named, UnknownError, keyword_of, places_of
+from optax_lr.sources.python.syntax import Named, UnknownError, keyword_of
 
 OTHER_DATA = re.compile(r"(?i)eval|val(?!ue)|test|dev(?!ice)")
 _DIVIDES = re.compile(r"\b(?:random_split|train_test_split)\(")
@@ -54,12 +54,10 @@ def passed(names: Names, node: ast.expr, scope: Scope) -> tuple[ast.expr | None,
     if not isinstance(node, ast.Name):
         return node, scope
     bindings, here = names.bound(node.id, scope)
-    function = here.function
-    if [binding.value for binding in bindings] != [None] or not isinstance(function, Named):
+    if [binding.value for binding in bindings] != [None] or not isinstance(here.function, Named):
         return names.single(node, scope), here
-    calls = names.calls_of(function.name)
-    given = [(call.given(places_of(function)).get(node.id), call.scope) for call in calls]
-    return (names.single(*given[0]), given[0][1]) if len(given) == 1 else (None, scope)
+    given = names.argument(node.id, here)
+    return (None, scope) if given is None else (names.single(*given), given[1])
 
 
 def _batches(names: Names, text: str, made: ast.Call, scope: Scope, examples: int, value: _Value) -> Found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from optax_lr.sources.python.arguments import Arguments
@@ -192,14 +193,24 @@ class _Loops:
         return " x ".join(ast.unparse(of) for of, _ in reversed(self.factors))
 
 
-def take_length_of_loop(found: Arguments, optimizer: Call) -> list[str]:
-    """Take the number of updates that the one loop with an update makes, where it is certain; notes on it."""
+def updates_in(script: Script) -> list[Call]:
+    """The calls that make an update."""
+    return [call for call in script.calls if _makes_update(call)]
+
+
+def take_length_of_loop(found: Arguments, made: Call, steps: Sequence[Call]) -> list[str]:
+    """Take the number of `steps` that the one loop with such a call makes, where it is certain; notes on it.
+
+    Args:
+        found: takes it as `max_steps`.
+        made: the call that makes the optimizer or the scheduler.
+        steps: the calls that step it.
+    """
     script = found.script
-    steps = [call for call in script.calls if _makes_update(call)]
     if len(steps) != 1 or any(call.last == "accumulate" for call in script.calls):
         return []
     try:
-        loops = _Loops(script, optimizer)
+        loops = _Loops(script, made)
         loops.follow(steps[0].node, steps[0].scope)
         loops.updates(10**6)
     except UnknownError:

@@ -61,9 +61,6 @@ def why_nothing(script: Script, is_config: Callable[[str], bool | None] = lambda
             return f"{start}, or the YAML file of its --config, with --trainer trl-{method}"
         if last in TRL or (last.endswith("TrainingArguments") and not last.startswith("Data")):
             return start
-    names = script.top.names.keys()
-    if {"max_lr", "warmup_steps"} <= names or {"max_lr", "warmup_iters"} <= names:
-        return f"its rates come from a function of the script over max_lr, which is not run; {BY_HAND}"
     for pattern, whose in _PROGRAMS.items():
         if any(re.match(pattern, name) for name in (*script.modules, *script.imported.values())):
             return f"this is the code of {whose}"

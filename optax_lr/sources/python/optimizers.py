@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from optax_lr.sources.python.arguments import Arguments
 from optax_lr.sources.python.constructors import OPTIMIZERS
-from optax_lr.sources.python.loops import take_length_of_loop
+from optax_lr.sources.python.loops import take_length_of_loop, updates_in
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.scopes import Call, only_one
 from optax_lr.sources.python.unread import LIGHTNING
@@ -59,5 +59,5 @@ def arguments_of_optimizer(script: Script, call: Call, made: Sequence[Call]) -> 
     elif len(made) > 1:
         notes.append(f"this script makes {len(made)} optimizers, each with a rate of its own")
     else:
-        notes += take_length_of_loop(found, call)
+        notes += take_length_of_loop(found, call, updates_in(script))
     return found, notes

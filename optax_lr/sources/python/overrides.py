@@ -249,6 +249,13 @@ def _is_other_class(script: Script, name: str) -> bool:
 
 def rates_by_hand(script: Script) -> list[str]:
     """A note where the script sets the rate of an optimizer itself: `group["lr"] = 1e-4`."""
+    for node, what in rates_set(script):
+        return [f"{what} in line {node.lineno} sets the rate by hand, which is not in this plan"]
+    return []
+
+
+def rates_set(script: Script) -> Iterator[tuple[ast.Subscript | ast.Call, str]]:
+    """The places where the script sets the rate of an optimizer itself, each with what is set."""
     groups = {
         part.id
         for node in script.nodes
@@ -262,18 +269,14 @@ def rates_by_hand(script: Script) -> list[str]:
             case ast.Subscript(
                 value=ast.Attribute(attr="hyperparams"), slice=ast.Constant(value=name), ctx=ast.Store()
             ):
-                return [
-                    f'hyperparams["{name!s}"] in line {node.lineno} sets the rate by hand, which is not in this plan'
-                ]
-            case ast.Subscript(value=holder, slice=ast.Constant(value="lr"), ctx=ast.Store()):
+                yield node, f'hyperparams["{name!s}"]'
+            case (
+                ast.Subscript(value=holder, slice=ast.Constant(value="lr"), ctx=ast.Store())
+                | ast.Call(func=ast.Attribute(value=holder, attr="update" | "__setitem__"))
+            ) if isinstance(node, ast.Subscript) or _gives_rate(node):
                 text = ast.unparse(holder)
-            case ast.Call(func=ast.Attribute(value=holder, attr="update" | "__setitem__")) if _gives_rate(node):
-                text = ast.unparse(holder)
-            case _:
-                continue
-        if text in groups or ".param_groups" in text:
-            return [f'{text[:60]}["lr"] in line {node.lineno} sets the rate by hand, which is not in this plan']
-    return []
+                if text in groups or ".param_groups" in text:
+                    yield node, f'{text[:60]}["lr"]'
 
 
 def _gives_rate(call: ast.Call) -> bool:

@@ -18,6 +18,7 @@ from optax_lr.sources.python.syntax import (
     arguments_of,
     attributes_of,
     parsed,
+    places_of,
     returns_of,
 )
 
@@ -371,6 +372,12 @@ class Names:
     def calls_of(self, function: str) -> list[Call]:
         """The calls of a function or a class of this file."""
         return [call for call in self.calls if call.name == function]
+
+    def argument(self, name: str, here: Scope) -> tuple[ast.expr, Scope] | None:
+        """What the one call of a function passes for an argument, and where; None for several calls, and for a default."""
+        calls = self.calls_of(here.named) if here.named else []
+        given = calls[0].given(places_of(here.function)).get(name) if len(calls) == 1 else None
+        return None if given is None else (given, calls[0].scope)
 
     def called(self, call: Call) -> list[Scope]:
         """The functions of this file that a call may call; for a class, its `__init__`."""

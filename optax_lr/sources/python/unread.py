@@ -6,7 +6,7 @@ import ast
 import builtins
 import sys
 
-from optax_lr.sources.python.constructors import HOMES, SCHEDULES
+from optax_lr.sources.python.constructors import HOMES, LAMBDA, SCHEDULES
 from optax_lr.sources.python.scopes import Call, Names
 from optax_lr.sources.python.syntax import texts_of
 from optax_lr.text import words
@@ -47,7 +47,7 @@ def changes_rate(names: Names, call: Call) -> bool:
         return True  # partial(train_one_epoch, optimizer)
     if call.name in _OPEN:
         return not texts_of(call.node.args[1:])
-    if call.last in _HARMLESS or call.last in _BUILTINS or call.name in SCHEDULES:
+    if call.last in _HARMLESS or call.last in _BUILTINS or call.name in (*SCHEDULES, LAMBDA):
         return False
     return call.name.startswith("torch.optim.") or _package_of(names, call) not in KNOWN
 

@@ -1,0 +1,356 @@
+"""The rate of a script as a formula of the step: expressions of numbers, and functions of the script. Nothing is run."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from optax_lr.sources.python.arguments import Arguments, gives_number
+from optax_lr.sources.python.objects import Script
+from optax_lr.sources.python.scopes import Call, Scope
+from optax_lr.sources.python.syntax import UnknownError, defaults_of, places_of
+from optax_lr.sources.python.truth import holds
+from optax_lr.sources.source import Length
+from optax_lr.text import start_of, words
+
+Real = Any  # a number, or an array of JAX in a trace
+Operation = Callable[..., Real] | str  # a function, or the name of one that both numpy and jax.numpy have
+_OPERATIONS: Mapping[type[ast.AST], Operation] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Not: "logical_not",
+    ast.And: "logical_and",
+    ast.Or: "logical_or",
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+_SHARED = words("cos sin exp log sqrt floor ceil")
+_FUNCTIONS: Mapping[str, Operation] = {
+    **{f"{module}.{name}": name for module in ("math", "numpy") for name in _SHARED},
+    **{f"numpy.{name}": name for name in ("minimum", "maximum", "clip", "abs")},
+    "min": "minimum",
+    "max": "maximum",
+    "abs": "abs",
+    "int": "trunc",
+    "float": operator.pos,
+    "math.pow": "power",
+}
+_OF_TWO = words("minimum maximum logical_and logical_or")
+_CONSTANTS = {"math.pi": math.pi, "numpy.pi": math.pi}
+# What a number is called that decides a schedule, so that it can be asked for.
+_SETTING = re.compile(
+    r"(?i)lr|rate|warm|step|iter|epoch|decay|cool|total|max|min|ratio|frac|peak|init|final|gamma|power"
+)
+_MOST_TERMS = 2000
+
+
+class Term(NamedTuple):
+    """An expression: its value for a step and the settings, and whether that depends on the step."""
+
+    of: Callable[[Real, Mapping[str, Real]], Real]
+    steps: bool
+
+
+Locals = Mapping[str, Callable[[], Term]]
+STEP = Term(lambda step, settings: step, True)
+
+
+class Counter(NamedTuple):
+    """A variable that counts: of a loop over a range, or one to which 1 is added."""
+
+    name: str
+    line: int
+    loop: ast.For | None
+    scope: Scope
+
+
+class Formula:
+    """The formula of a rate.
+
+    Fields:
+        found: takes the settings in it, by their names in the script.
+        counter: the variable that is the step; None where that is the argument of a function.
+    """
+
+    def __init__(self, found: Arguments) -> None:
+        self.found, self.script = found, found.script
+        self.counter: Counter | None = None
+        self._terms = 0
+
+    # --- expressions ---
+
+    def term(self, node: ast.expr, scope: Scope, local: Locals) -> Term:
+        """The value of an expression.
+
+        Raises:
+            UnknownError: for what is no formula.
+        """
+        self._terms += 1
+        if self._terms > _MOST_TERMS:
+            raise UnknownError
+        match node:
+            case ast.Constant(value=bool() | int() | float() as value):
+                return Term(lambda step, settings: value, False)
+            case ast.Name(id=name) if name in local:
+                return local[name]()
+            case ast.UnaryOp(op=operation, operand=part):
+                return self._applied(operation, [part], scope, local)
+            case ast.BinOp(left=left, op=operation, right=right):
+                return self._applied(operation, [left, right], scope, local)
+            case ast.BoolOp(op=operation, values=parts):
+                return self._applied(operation, parts, scope, local)
+            case ast.Compare(left=left, ops=[operation], comparators=[right]):
+                return self._applied(operation, [left, right], scope, local)
+            case ast.Compare(left=left, ops=[first, second], comparators=[middle, right]):
+                pairs = [ast.Compare(left, [first], [middle]), ast.Compare(middle, [second], [right])]
+                return self._applied(ast.And(), pairs, scope, local)
+            case ast.IfExp(test=test, body=body, orelse=other):
+                return self._chosen(
+                    test, lambda: self.term(body, scope, local), lambda: self.term(other, scope, local), scope, local
+                )
+            case ast.Call() if (made := self._called(node, scope, local)) is not None:
+                return made
+        return self._leaf(node, scope)
+
+    def _applied(self, operation: ast.AST, parts: Sequence[ast.expr], scope: Scope, local: Locals) -> Term:
+        if type(operation) not in _OPERATIONS:
+            raise UnknownError
+        return _joined(_OPERATIONS[type(operation)], [self.term(part, scope, local) for part in parts])
+
+    def _chosen(
+        self, test: ast.expr, first: Callable[[], Term], second: Callable[[], Term], scope: Scope, local: Locals
+    ) -> Term:
+        """What a test chooses; only one of both where the test does not depend on the step and has a value."""
+        names = {part.id for part in ast.walk(test) if isinstance(part, ast.Name)}
+        if not any(local[name]().steps for name in names & local.keys()):
+            known = holds(functools.partial(self.script.value, scope=scope), test)
+            if known is not None:
+                return first() if known else second()
+        condition, one, other = self.term(test, scope, local), first(), second()
+
+        def of(step: Real, settings: Mapping[str, Real]) -> Real:
+            holds_now = condition.of(step, settings)
+            if not isinstance(holds_now, jax.Array):
+                return (one if holds_now else other).of(step, settings)
+            return jnp.where(holds_now, one.of(step, settings), other.of(step, settings))
+
+        return Term(of, condition.steps or one.steps or other.steps)
+
+    def _called(self, node: ast.Call, scope: Scope, local: Locals) -> Term | None:
+        """The value of a call of a function of the script, or of one of `_FUNCTIONS`; None for any other call."""
+        name = self.script.qualified(node.func)
+        if any(isinstance(part, ast.Starred) for part in node.args) or any(word.arg is None for word in node.keywords):
+            return None
+        if name in _FUNCTIONS and not node.keywords and name not in self.script.functions:
+            return _joined(_FUNCTIONS[name], [self.term(part, scope, local) for part in node.args])
+        made = self.function(node.func, scope)
+        if made is None:
+            return None
+        given = Call(node, name, scope).given(places_of(made.function))
+        return self.result(made, {key: functools.partial(self.term, part, scope, local) for key, part in given.items()})
+
+    def function(self, node: ast.expr, scope: Scope) -> Scope | None:
+        """The scope of a function of the script, or of a lambda; None for any other."""
+        one = node if isinstance(node, ast.Lambda) else self.script.single(node, scope)
+        if isinstance(one, ast.Lambda):
+            return next(made for made in self.script.scopes if made.function is one)
+        scopes = self.script.functions.get(ast.unparse(node), [])
+        if len(scopes) != 1 or not isinstance(scopes[0].function, ast.FunctionDef) or scopes[0].function.decorator_list:
+            return None
+        return scopes[0]
+
+    def result(self, made: Scope, given: Locals) -> Term:
+        """What a function returns for these arguments."""
+        function = made.function
+        if isinstance(function, ast.Lambda):
+            return self.term(function.body, made, given)
+        defaults = {
+            key: functools.partial(self.term, part, made.parent or self.script.top, {})
+            for key, part in defaults_of(function).items()
+            if part is not None
+        }
+        assert isinstance(function, ast.FunctionDef)
+        return self.block(function.body, made, {**defaults, **given})
+
+    # --- statements ---
+
+    def block(self, statements: Sequence[ast.stmt], scope: Scope, local: Locals) -> Term:
+        """What a block of statements returns.
+
+        Raises:
+            UnknownError: for other statements than assignments to names, tests, and `return`.
+        """
+        if not statements:
+            raise UnknownError
+        first, *rest = statements
+        match first:
+            case ast.Return(value=ast.expr() as value):
+                return self.term(value, scope, local)
+            case ast.If(test=test, body=body, orelse=other):
+                return self._chosen(
+                    test,
+                    lambda: self.block([*body, *rest], scope, local),
+                    lambda: self.block([*other, *rest], scope, local),
+                    scope,
+                    local,
+                )
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ):
+                made = self.term(value, scope, local)
+                return self.block(rest, scope, {**local, name: lambda: made})
+            case ast.AugAssign(target=ast.Name(id=name), op=operation, value=value) if name in local:
+                changed = _joined(_OPERATIONS[type(operation)], [local[name](), self.term(value, scope, local)])
+                return self.block(rest, scope, {**local, name: lambda: changed})
+            case ast.Expr(value=ast.Constant() | ast.Call(func=ast.Name(id="print"))) | ast.Pass() | ast.Assert():
+                return self.block(rest, scope, local)
+        raise UnknownError
+
+    # --- names ---
+
+    def _leaf(self, node: ast.expr, scope: Scope) -> Term:
+        """A setting, a variable that counts, or an expression that a name is bound to."""
+        if (name := self.script.qualified(node)) in _CONSTANTS:
+            return Term(lambda step, settings: _CONSTANTS[name], False)
+        if isinstance(node, ast.Name) and self._counts(node, scope):
+            return STEP
+        text = ast.unparse(node)
+        key = re.sub(r"\W+", "_", text).strip("_")
+        try:
+            value = self.script.value(node, scope)
+        except UnknownError:
+            return self._other(node, scope, key, text)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return Term(lambda step, settings: value, False)
+        return self._setting(key, node, lambda: self.found.values.__setitem__(key, value))
+
+    def _other(self, node: ast.expr, scope: Scope, key: str, text: str) -> Term:
+        """A name that is not a number in the script: an expression, an argument, or a setting to ask for."""
+        if isinstance(node, ast.Name):
+            bindings, here = self.script.reaching(node, scope)
+            if len(bindings) == 1 and bindings[0].value is not None:
+                with contextlib.suppress(UnknownError):
+                    return self.term(bindings[0].value, here, {})
+            elif len(bindings) == 1 and (given := self.script.argument(node.id, here)) is not None:
+                return self.term(*given, {})
+            elif len(bindings) != 1:
+                raise UnknownError
+        of_examples = functools.partial(self.script.value, node, scope)
+        if gives_number(of_examples):
+            length = Length(start_of(text, 60), of_examples)
+            return self._setting(key, node, lambda: self.found.lengths.__setitem__(key, length))
+        if not isinstance(node, (ast.Name, ast.Attribute)) or not _SETTING.search(text):
+            raise UnknownError
+        return self._setting(key, node, lambda: self.found.unknown.__setitem__(key, start_of(text, 60)))
+
+    def _setting(self, key: str, node: ast.expr, take: Callable[[], None]) -> Term:
+        self.found.lines[key] = node.lineno
+        take()
+        return Term(lambda step, settings: settings[key], False)
+
+    def _counts(self, name: ast.Name, scope: Scope) -> bool:
+        """Whether a name is a variable that counts and does not begin again, which is then the step.
+
+        Raises:
+            UnknownError: where it begins again, counts by other numbers, or is the second variable that counts.
+        """
+        bindings, here = self.script.bound(name.id, scope)
+        loops = [loop for loop, where in self.script.loops if where is here and name.id in _targets(loop)]
+        added = [
+            node for node in self.script.nodes if isinstance(node, ast.AugAssign) and _is_name(node.target, name.id)
+        ]
+        if not loops and not (added and bindings):
+            return False
+        if len(loops) + bool(added) > 1 or (self.counter is not None and self.counter.name != name.id):
+            raise UnknownError
+        loop = loops[0] if loops else None
+        if loop is None:
+            whole = all(isinstance(node.op, ast.Add) and ast.unparse(node.value) == "1" for node in added)
+            again = any(here.in_loop(binding.line) for binding in bindings if binding.value is not None)
+        else:
+            whole = (
+                isinstance(loop, ast.For) and _is_name(loop.target, name.id) and _range(self.script, loop) is not None
+            )
+            again = self._is_inside(loop)
+        if not whole or again:
+            raise UnknownError
+        assert loop is None or isinstance(loop, ast.For)
+        self.counter = Counter(name.id, (loop or added[0]).lineno, loop, here)
+        return True
+
+    def take_length(self) -> None:
+        """Take the end of the loop that counts as the length of the run."""
+        loop = None if self.counter is None else self.counter.loop
+        made = None if loop is None else _range(self.script, loop)
+        if self.counter is None or made is None or "max_steps" in self.found.values.keys() | self.found.unknown.keys():
+            return
+        self.found.take("max_steps", made.args[min(len(made.args), 2) - 1], self.counter.scope)
+
+    def _is_inside(self, node: ast.AST) -> bool:
+        """Whether a loop is in another one."""
+        while (node := self.script.around.get(node, self.script.tree)) is not self.script.tree:
+            if isinstance(node, (ast.For, ast.While)):
+                return True
+            if isinstance(node, ast.FunctionDef):
+                calls = self.script.calls_of(node.name)
+                if len(calls) != 1:
+                    return len(calls) > 1
+                node = calls[0].node
+        return False
+
+
+def _joined(operation: Operation, parts: Sequence[Term]) -> Term:
+    """An operation on terms."""
+
+    def of(step: Real, settings: Mapping[str, Real]) -> Real:
+        values = [part.of(step, settings) for part in parts]
+        with np.errstate(all="ignore"):  # a branch that is not taken may divide by 0
+            if not isinstance(operation, str):
+                return operation(*values)
+            made = getattr(jnp if any(isinstance(value, jax.Array) for value in values) else np, operation)
+            return functools.reduce(made, values) if operation in _OF_TWO else made(*values)
+
+    return Term(of, any(part.steps for part in parts))
+
+
+def _targets(loop: ast.For | ast.AsyncFor | ast.comprehension) -> set[str]:
+    return {part.id for part in ast.walk(loop.target) if isinstance(part, ast.Name)}
+
+
+def _is_name(node: ast.expr, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def _range(script: Script, loop: ast.For) -> ast.Call | None:
+    """The range that a loop is over, also in tqdm's bar; None for any other loop."""
+    node = loop.iter
+    while isinstance(node, ast.Call) and node.args:
+        name = script.qualified(node.func).rpartition(".")[2]
+        if name in ("range", "trange"):
+            return node if len(node.args) < 3 else None
+        if name != "tqdm":
+            return None
+        node = node.args[0]
+    return None

@@ -1,0 +1,127 @@
+"""Schedules that a script computes itself: the function of a `LambdaLR`, and rates that its loop sets."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from typing import NamedTuple
+
+from optax_lr.sources.python.arguments import Arguments
+from optax_lr.sources.python.constructors import LAMBDA, NOT_READ_WHOLE, SCHEDULES
+from optax_lr.sources.python.formula import STEP, Formula, Term
+from optax_lr.sources.python.loops import take_length_of_loop
+from optax_lr.sources.python.objects import Script
+from optax_lr.sources.python.overrides import rates_by_hand, rates_set
+from optax_lr.sources.python.scheduler_use import notes_on_scheduler, steps_of
+from optax_lr.sources.python.scopes import Call, Scope
+from optax_lr.sources.python.syntax import UnknownError, places_of
+from optax_lr.sources.python.truth import holds
+from optax_lr.sources.source import OwnRate
+from optax_lr.text import start_of
+
+_UNIT = "a step of this plan is a call of scheduler.step(), an epoch in some scripts and an update in others"
+
+
+class Own(NamedTuple):
+    """A schedule of a script's own.
+
+    Fields:
+        found: its settings, by their names in the script, and its length as `max_steps`.
+        rate: the formula.
+        notes: what a step is, and what else is not in the formula.
+    """
+
+    found: Arguments
+    rate: OwnRate
+    notes: list[str]
+
+
+def own_rate(script: Script) -> Own | None:
+    """The one rate that a script computes itself; None where it has another schedule, and where its rate is no formula."""
+    made = [call for call in script.calls if call.name in SCHEDULES or call.last in NOT_READ_WHOLE]
+    try:
+        if len(made) == 1 and made[0].name == LAMBDA:
+            return _of_lambda(script, made[0])
+        return None if made else _by_hand(script)
+    except UnknownError:
+        return None
+
+
+def _of_lambda(script: Script, call: Call) -> Own:
+    """The rate of the optimizer times the function of a `LambdaLR`."""
+    found, given = Arguments(script), call.given(("optimizer", "lr_lambda", "last_epoch"))
+    if "last_epoch" in given and ast.unparse(given["last_epoch"]) != "-1":
+        raise UnknownError
+    function = given.get("lr_lambda")
+    if isinstance(function, ast.List) and len(function.elts) == 1:
+        function = function.elts[0]
+    factor = _of_step(Formula(found), function, call.scope)
+    found.take_rate(given.get("optimizer"), call.scope)
+    name = start_of(ast.unparse(function), 60) if function is not None else ""
+    rate = OwnRate(name, lambda step, settings: settings["learning_rate"] * factor.of(step, settings))
+    notes = [_UNIT, *notes_on_scheduler(script, call), *rates_by_hand(script)]
+    return Own(found, rate, notes + take_length_of_loop(found, call, steps_of(script, call)))
+
+
+def _of_step(formula: Formula, node: ast.expr | None, scope: Scope) -> Term:
+    """What a function returns for a step, its first argument."""
+    given = {}
+    if (
+        isinstance(node, ast.Call)
+        and formula.script.qualified(node.func) == "functools.partial"
+        and len(node.args) == 1
+    ):
+        for word in node.keywords:
+            given[word.arg or ""] = functools.partial(formula.term, word.value, scope, {})
+        node = node.args[0]
+    made = None if node is None else formula.function(node, scope)
+    names = [] if made is None else places_of(made.function)
+    first = next((name for name in names if name not in given), None)
+    if made is None or first is None:
+        raise UnknownError
+    return formula.result(made, {**given, first: lambda: STEP})
+
+
+def _by_hand(script: Script) -> Own:
+    """The rate that the one statement `group["lr"] = ...` of a script sets, by a variable that counts."""
+    stores = list(rates_set(script))
+    assigned = script.around[stores[0][0]] if len(stores) == 1 else None
+    if not isinstance(assigned, ast.Assign) or len(assigned.targets) > 1:
+        raise UnknownError
+    formula = Formula(Arguments(script))
+    scope, before = _place(script, assigned)
+    term = formula.block([*before, ast.Return(assigned.value)], scope, {})
+    if formula.counter is None:
+        raise UnknownError
+    name = start_of(ast.unparse(script.single(assigned.value, scope) or assigned.value), 60)
+    formula.take_length()
+    unit = f"a step of this plan is a value of {formula.counter.name} in line {formula.counter.line}"
+    return Own(formula.found, OwnRate(name, term.of), [f"{unit}; line {assigned.lineno} sets the rate by it"])
+
+
+def _place(script: Script, assigned: ast.stmt) -> tuple[Scope, list[ast.stmt]]:
+    """The scope of a statement that sets the rate, and the statements before it in a function that has it in no loop.
+
+    Raises:
+        UnknownError: where a test may leave it out.
+    """
+    inside, group, tests = assigned, assigned, list[tuple[ast.expr, bool]]()
+    while not isinstance(outside := script.around[inside], (ast.Module, ast.FunctionDef)):
+        match outside:
+            case ast.For() if inside is group and re.search(r"groups\b", ast.unparse(outside.iter)):
+                group = outside
+            case ast.If(test=test, body=body):
+                tests.append((test, inside in body))
+            case ast.For() | ast.While() | ast.With():
+                pass
+            case _:
+                raise UnknownError
+        inside = outside
+    scope = next((made for made in script.scopes if made.function is outside), script.top)
+    for test, wanted in tests:
+        main = ast.unparse(test) == "__name__ == '__main__'"
+        if not main and holds(functools.partial(script.value, scope=scope), test) is not wanted:
+            raise UnknownError
+    in_function = isinstance(outside, ast.FunctionDef) and group in outside.body
+    return scope, outside.body[: outside.body.index(group)] if in_function else []

@@ -1,0 +1,55 @@
+"""A rate that a script computes itself, by its own function or expression: a schedule with its values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from optax_lr.numerics import Real
+from optax_lr.schedules import Function, Schedule
+from optax_lr.sources.python.constructors import OWN_RATES
+from optax_lr.sources.source import Source
+from optax_lr.trainers.base import Reading, Recognised, Trainer
+from optax_lr.trainers.settings import Settings, finite_number
+
+_LOOKED_AT = np.unique(np.geomspace(1, 100_000, 300).round()) - 1  # steps among which the highest rate is looked for
+
+
+class OwnRates(Trainer):
+    """A function of a script in a `LambdaLR`, or an expression that its loop sets as the rate; it is evaluated, and not run."""
+
+    name = "own"
+    title = "the script"
+    no_length = "the length of the run is not in this script; give it with --max-steps"
+
+    def recognise(self, source: Source) -> Recognised | None:
+        return Recognised(self.name, OWN_RATES) if source.constructor == OWN_RATES else None
+
+    def decides(self, key: str, values: object) -> bool:
+        return True
+
+    def read(self, source: Source, found: Recognised) -> Reading:
+        assert source.rate is not None
+        of = source.rate.of
+        numbers = {
+            key: np.float64(finite_number(f"{source.name}: {key}", value)) for key, value in source.given.items()
+        }
+
+        def rate(step: Any) -> Any:
+            return of(step, numbers)
+
+        rate.__name__ = source.rate.name
+        with np.errstate(all="ignore"):
+            highest = max(float(rate(step)) for step in _LOOKED_AT)
+        taken = {"learning_rate": highest, "max_steps": source.given.get("max_steps")}
+        settings = Settings.of(
+            source.name, taken, trainer=self.name, lr_scheduler_type=source.rate.name, own={"rate": rate}
+        )
+        shown = ", ".join(f"{key} {value:g}" for key, value in numbers.items())
+        return Reading(
+            settings, notes=(f"the rate is {source.rate.name} of the script, with {shown}",) if shown else ()
+        )
+
+    def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
+        return Function(settings.own["rate"])

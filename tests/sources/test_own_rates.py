@@ -1,0 +1,253 @@
+"""Rates that a script computes itself: the plan has the rates of the script, which the tests run with the real torch."""
+
+import math
+import re
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+import optax_lr as olr
+
+HEAD = """
+import functools, math
+import numpy as np
+import torch
+from torch.optim.lr_scheduler import LambdaLR
+
+RATES = []
+optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.5)
+def update():
+    optimizer.step()
+    RATES.append(optimizer.param_groups[0]["lr"])
+"""
+STEPPED = """
+for epoch in range(40):
+    update()
+    scheduler.step()
+"""
+WARMUP_COSINE = """
+max_lr, min_lr = 6e-4, 6e-5
+warmup_iters = 5
+max_iters = 40
+
+def get_lr(it):
+    '''Warmup, then a cosine.'''
+    if it < warmup_iters:
+        return max_lr * (it + 1) / (warmup_iters + 1)
+    if it > 30:
+        return min_lr
+    decay_ratio = (it - warmup_iters) / (30 - warmup_iters)
+    assert 0 <= decay_ratio <= 1
+    coeff = 0.5 * (1.0 + math.cos(math.pi * decay_ratio))
+    return min_lr + coeff * (max_lr - min_lr)
+"""
+SCRIPTS = {
+    "a lambda": "scheduler = LambdaLR(optimizer, lambda epoch: 0.95 ** epoch)" + STEPPED,
+    "a lambda in a list": "scheduler = LambdaLR(optimizer, lr_lambda=[lambda e: 1 / (1 + 0.05 * e)])" + STEPPED,
+    "a function": """
+def rate(step):
+    if step < 10:
+        return float(step) / float(max(1, 10))
+    return max(0.0, float(40 - step) / float(max(1, 40 - 10)))
+scheduler = LambdaLR(optimizer, rate)
+"""
+    + STEPPED,
+    "a function in a function": """
+def make(optimizer, warmup, total, floor=0.1):
+    def rate(step):
+        if step < warmup:
+            return step / max(1, warmup)
+        progress = (step - warmup) / max(1, total - warmup)
+        return floor + (1 - floor) * 0.5 * (1 + np.cos(np.pi * min(1.0, progress)))
+    return LambdaLR(optimizer, rate)
+scheduler = make(optimizer, 8, total=30)
+"""
+    + STEPPED,
+    "a partial function": """
+def rate(step, *, warmup, power):
+    return min(1.0, step / warmup) * (1 - step / 50) ** power
+scheduler = LambdaLR(optimizer, functools.partial(rate, warmup=8, power=2))
+"""
+    + STEPPED,
+    "noam": "d = 64\nscheduler = LambdaLR(optimizer, lambda s: d ** -0.5 * min((s + 1) ** -0.5, (s + 1) * 10 ** -1.5))"
+    + STEPPED,
+    "another function": """
+def decay(step):
+    factor = 1.0
+    if step >= 20 and not step < 25:
+        factor *= 0.1
+    elif step % 2 == 0 or 10 < step <= 12:
+        factor = factor * 0.5
+    else:
+        factor -= step // 7 * 0.01
+    return factor
+def rate(step):
+    return decay(step) if step > 3 else int(step) / 3
+scheduler = LambdaLR(optimizer, rate)
+"""
+    + STEPPED,
+    "a loop": WARMUP_COSINE
+    + """
+for it in range(max_iters):
+    lr = get_lr(it)
+    for param_group in optimizer.param_groups:
+        param_group["lr"] = lr
+    update()
+""",
+    "a loop that counts": WARMUP_COSINE
+    + """
+decay_lr = True
+iter_num = 0
+while True:
+    lr = get_lr(iter_num) if decay_lr else 0.1
+    for group in optimizer.param_groups:
+        group['lr'] = lr
+    update()
+    iter_num += 1
+    if iter_num >= max_iters:
+        break
+""",
+    "a function that sets it": """
+epochs = 40
+def adjust_learning_rate(optimizer, epoch, base=0.1):
+    lr = base * (0.1 ** (epoch // 15))
+    if epoch < 5:
+        lr = lr * (epoch + 1) / 5
+    for param_group in optimizer.param_groups:
+        param_group["lr"] = lr
+def main():
+    for epoch in range(epochs):
+        adjust_learning_rate(optimizer, epoch)
+        update()
+if __name__ == "__main__":
+    main()
+""",
+    "an expression": """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=0.2)
+parser.add_argument("--epochs", type=int, default=40)
+args = parser.parse_args([])
+for epoch in range(args.epochs):
+    optimizer.param_groups[0]["lr"] = args.lr * 0.5 * (1 + math.cos(math.pi * epoch / args.epochs))
+    update()
+""",
+}
+
+
+def rates_of(script: str) -> list[float]:
+    """The rates of a script that runs."""
+    names: dict[str, object] = {"__name__": "__main__"}
+    exec(HEAD + script, names)
+    return names["RATES"]  # type: ignore[return-value]
+
+
+def plan_of(tmp_path, script: str, **options) -> olr.Plan:
+    path = tmp_path / "train.py"
+    path.write_text(HEAD + script)
+    return olr.read_config(path).plan(**options)
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_the_plan_has_the_rates_of_the_script(script, tmp_path):
+    rates = np.float32(rates_of(script))
+    plan = plan_of(tmp_path, script, max_steps=None if "while" not in script else 40)
+    assert plan.max_steps == len(rates) == 40
+    np.testing.assert_allclose([plan.schedule(step) for step in range(40)], rates, rtol=2e-7)
+    np.testing.assert_allclose(plan.schedule(np.arange(40)), rates, rtol=2e-7)
+
+
+def test_the_settings_are_named_and_can_be_given(tmp_path):
+    path = tmp_path / "train.py"
+    path.write_text(HEAD + SCRIPTS["a loop"])
+    config = olr.read_config(path, values={"max_lr": 1e-3})
+    assert config.trainer == "own"
+    assert any(
+        note.startswith("the rate is get_lr(it) of the script, with ") and "max_lr 0.001" in note
+        for note in config.notes
+    )
+    assert any("a step of this plan is a value of it in line 28" in note for note in config.notes)
+    assert config.plan().schedule(4) == np.float32(1e-3 * 5 / 6)
+    path.write_text(
+        HEAD + SCRIPTS["a loop"].replace("max_lr, min_lr = 6e-4, 6e-5", "max_lr = float(input())\nmin_lr = 0")
+    )
+    with pytest.raises(
+        olr.ConfigError, match=r"max_lr=max_lr is not a literal; give its value with --set max_lr=VALUE"
+    ):
+        olr.read_config(path)
+    assert olr.read_config(path, values={"max_lr": 1e-3}).plan().schedule(4) == np.float32(1e-3 * 5 / 6)
+
+
+LOOP = "for it in range(40):\n    optimizer.param_groups[0]['lr'] = {}\n    update()\n"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(LOOP.format("0.1 / (1 + it * torch.rand(1).item())"), id="a function of another package"),
+        pytest.param("from other import get_lr\n" + LOOP.format("get_lr(it)"), id="an imported function"),
+        pytest.param("loss = 1.0\n" + LOOP.format("0.1 * loss") + "    loss = loss / 2\n", id="a value that changes"),
+        pytest.param(LOOP.format("0.1 * it") + "optimizer.param_groups[0]['lr'] = 1\n", id="two rates"),
+        pytest.param("for epoch in range(2):\n  for it in range(9):\n    optimizer.param_groups[0]['lr'] = 0.1 ** it\n", id="a counter that begins again"),
+        pytest.param("for epoch in range(2):\n  for it in range(9):\n    optimizer.param_groups[0]['lr'] = 0.1 ** (9 * epoch + it)\n", id="two counters"),
+        pytest.param(LOOP.replace("    opt", "    if it % 2 == 0: opt").format("0.1 ** it"), id="a rate that a test leaves out"),
+        pytest.param("n = 0\nfor it in range(40):\n    optimizer.param_groups[0]['lr'] = 0.1 ** n\n    n += 2\n", id="a counter of another step"),
+        pytest.param(LOOP.format("optimizer.param_groups[0]['lr'] * 0.9"), id="a rate of the last rate"),
+        pytest.param("state = {'n': 1}\n" + LOOP.format("0.1 * state['n']") + "    state['n'] += 1\n", id="a dict that changes"),
+        pytest.param("def f(s):\n    global k\n    k = s\n    return k\nLambdaLR(optimizer, f)", id="a function that changes a variable"),
+        pytest.param("def f(s):\n    for i in range(3):\n        s = s / 2\n    return s\nLambdaLR(optimizer, f)", id="a function with a loop"),
+        pytest.param("LambdaLR(optimizer, [lambda s: 1, lambda s: 2])", id="two lambdas"),
+        pytest.param("LambdaLR(optimizer, lambda s: 1 / (s + 1), last_epoch=9)", id="a resumed run"),
+        pytest.param("@functools.cache\ndef f(s):\n    return s\nLambdaLR(optimizer, f)", id="a decorated function"),
+        pytest.param("f = max\nfor f in (lambda s: 1, lambda s: s):\n    LambdaLR(optimizer, f)", id="one of several functions"),
+    ],
+)  # fmt: skip
+def test_what_is_no_formula_is_refused(script, tmp_path):
+    with pytest.raises(olr.ConfigError, match=r"sets the rate by hand|LambdaLR in line \d+ is not read"):
+        plan_of(tmp_path, script)
+
+
+def expressions(depth: int) -> st.SearchStrategy[str]:
+    leaf = st.sampled_from(["step", "3", "0.25", "A", "b.c", "math.pi"])
+    if not depth:
+        return leaf
+    inner = expressions(depth - 1)
+    return st.one_of(
+        leaf,
+        st.tuples(inner, st.sampled_from(["+", "-", "*", "/", "//", "%"]), inner).map(
+            lambda parts: "({} {} {})".format(*parts)
+        ),
+        st.tuples(st.sampled_from(["math.cos", "abs", "float", "int", "-"]), inner).map(
+            lambda parts: "{}({})".format(*parts)
+        ),
+        st.tuples(st.sampled_from(["min", "max"]), inner, inner, inner).map(
+            lambda parts: "{}({}, {}, {})".format(*parts)
+        ),
+        st.tuples(inner, inner, st.sampled_from(["<", ">=", "=="]), inner, inner).map(
+            lambda parts: "({} if {} {} {} else {})".format(*parts)
+        ),
+    )
+
+
+@hypothesis.given(expressions(4))
+@hypothesis.settings(max_examples=150, deadline=None)
+def test_random_expressions(tmp_path_factory, text):
+    """An expression of any form has the values that Python gives it, where those are rates."""
+    script = f"class b:\n    c = 7\nA = 0.5\nLambdaLR(optimizer, lambda step: {text})\n"
+    try:
+        real = [
+            0.5 * eval(text, {"math": math, "A": 0.5, "b": type("b", (), {"c": 7})}, {"step": step})
+            for step in range(12)
+        ]
+    except ZeroDivisionError:
+        return
+    path = tmp_path_factory.mktemp("random") / "train.py"
+    path.write_text(HEAD + script)
+    try:
+        plan = olr.read_config(path).plan(max_steps=12)
+    except olr.ConfigError as error:
+        hypothesis.assume(re.search("must be at most|too large|finite", str(error)) is None)
+        raise
+    np.testing.assert_allclose([plan.schedule(step) for step in range(12)], np.maximum(real, 0), rtol=1e-6, atol=1e-12)
