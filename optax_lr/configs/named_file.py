@@ -48,6 +48,8 @@ def recognised(source: Source, asked: str | None = None) -> tuple[Source, Recogn
     Raises:
         ConfigError: where no trainer or more than one is certain, and where a named file cannot be read.
     """
+    if source.refusal:
+        raise source.error(source.refusal)
     source = with_launcher(source)
     if source.form != "command":
         return source, recognise(source, asked)

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 from optax_lr.interop.transformers import BY_METRIC
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.python.constructors import FUNCTIONS, OPTIMIZERS, SCHEDULES, TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.source import Program
 from optax_lr.text import words
 from optax_lr.trainers.known import all_keys
@@ -35,6 +36,7 @@ _PLAIN = (
     (rf" is {_HIDDEN}, which is not a literal", " is not a literal"),
     (rf" is {_HIDDEN}(?=; give the number of training examples)", " is computed from the data"),
     (rf", not '?{_HIDDEN}'?", ", not a text"),
+    (rf" is '?{_HIDDEN}'?, the default of (?!<)", " is the default of "),
     (rf"the default of {_HIDDEN}", "a default of the script"),
     (rf"^(\w+): {_HIDDEN} is not here", r"\1: the file is not here"),
     (rf"^{_HIDDEN} in line", "the code in line"),
@@ -70,7 +72,8 @@ def _key_parts() -> frozenset[str]:
 @functools.cache
 def _vocabulary() -> frozenset[str]:
     """The words of the notes about Python scripts, from the texts in their reader; other words of a note are those of a script."""
-    found: set[str] = set()
+    found = {*SCHEDULES, *OPTIMIZERS, *FUNCTIONS, *TRAINING_ARGUMENTS, *TRL}
+    found.update(name.rpartition(".")[2] for name in SCHEDULES)
     for file in importlib.resources.files("optax_lr.sources.python").iterdir():
         tree = ast.parse(file.read_text("utf-8") if file.name.endswith(".py") else "")
         nodes = (

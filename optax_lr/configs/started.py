@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from optax_lr.configs.named_file import with_launcher
-from optax_lr.configs.private import Disguise, words_of
-from optax_lr.sources.errors import ConfigError
+from optax_lr.configs.private import Disguise, plain, words_of
+from optax_lr.sources.errors import STATE, BranchError, ConfigError
 from optax_lr.sources.files import text_of
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.python import Reader
@@ -54,6 +54,10 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
         command = with_launcher(command)
         if not command.command.launcher and (one := divided_model(reader.script)) is not None:
             command = dataclasses.replace(command, processes=one)
+    except BranchError as error:
+        why, state, _ = str(error).removeprefix(f"{command.name}: ").partition(STATE)
+        why = plain(Disguise(words_of(command.command), script=True).note(why)) if private else why
+        return [dataclasses.replace(command, refusal=f"{name} with the options of the command: {why}{state}")]
     except (ConfigError, RecursionError):
         return []
     if found and (unread := _unread_words(command, every=reader.script.options.takes_words)):

@@ -27,6 +27,10 @@ class ConfigError(ValueError):
         super().__init__(visible(shortened(message)))
 
 
+class BranchError(ConfigError):
+    """A script in which a branch makes a schedule that is not read, or may make it."""
+
+
 class UnreadableError(ConfigError):
     """A file that holds no text of a config: missing, binary or too large."""
 

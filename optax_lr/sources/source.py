@@ -153,6 +153,7 @@ class Source:
         files: texts that a script writes by here-documents before this command, by path.
         named: the file that a command names and whose settings are among `values`.
         copy: the same source with placeholders for the private texts of that file, from which messages are made.
+        refusal: why the script that a command starts is not read; empty for none.
     """
 
     name: str
@@ -182,6 +183,7 @@ class Source:
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
     named: str = ""
     copy: Source | None = None
+    refusal: str = ""
 
     def called(self, name: str) -> Source:
         """The source under another name."""

@@ -124,7 +124,9 @@ class Arguments:
         made, here = [node], scope
         if isinstance(node, ast.Name):
             bindings, here = self.script.reaching(node, scope)
-            made = [binding.value for binding in bindings]
+            runs = [self.script.assumed(binding.tests) for binding in bindings]
+            self.script.notes |= dict.fromkeys(note for out, notes in runs if out is False for note in notes)
+            made = [binding.value for binding, (out, _) in zip(bindings, runs, strict=True) if out is not False]
         rates = [self._rate_of(call) or self._rate_of_first_group(call, here) for call in made]
         if not rates or None in rates or len({ast.unparse(rate) for rate in rates if rate is not None}) > 1:
             self.unknown["learning_rate"] = "the optimizer's lr"

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from optax_lr.sources.documents import MOST_CONFIGS, renamed
-from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.errors import BranchError, ConfigError
 from optax_lr.sources.files import text_of
 from optax_lr.sources.python import constructors, lightning, lightning_run
 from optax_lr.sources.python.arguments import Arguments
+from optax_lr.sources.python.branches import check_branches, notes_on_branches, that_run
 from optax_lr.sources.python.constructors import (
     FUNCTIONS,
     MAPPINGS,
@@ -165,12 +166,13 @@ class Reader:
         """The calls of known constructors, in the order of the file."""
         script = self.script
         found = [call for call in script.calls if self._holds_config(call)]
-        if not found and not any(call.last in constructors.NOT_READ_WHOLE for call in script.calls):
+        whole = (call for call in script.calls if call.last in constructors.NOT_READ_WHOLE)
+        if not found and all(script.assumed(call.tests)[0] is False for call in whole):
             parts = [id(node) for call in script.calls if call.name in PARTS for node in part_nodes(script, call)]
             found = [call for call in script.calls if call.name in SCHEDULES and id(call.node) not in parts]
             found = found or optimizers_alone(script)
-        found = [call for call in found if script.outcome(call.tests) is not False] or found
-        return sorted(found, key=lambda call: (call.node.lineno, call.node.col_offset))
+        self._made = found
+        return sorted(that_run(script, found), key=lambda call: (call.node.lineno, call.node.col_offset))
 
     def _holds_config(self, call: Call) -> bool:
         if call.name in self.script.classes:
@@ -215,6 +217,7 @@ class Reader:
 
     def source(self, call: Call) -> Source:
         """The config that a call holds."""
+        of_branches = self._notes_on_branches(call)
         self.script.notes.clear()
         own = self.script.classes.get(call.name, [])
         call = call._replace(name=self._plain_parent(call.name) or "") if own else call
@@ -234,6 +237,7 @@ class Reader:
             found, notes = self._arguments(call, own)
         if call.name in SCHEDULES or last in FUNCTIONS:
             notes += lightning.unread(self.script)
+        notes += of_branches
         if call.name in SCHEDULES or call.name in OPTIMIZERS or last in FUNCTIONS:
             notes += self._replaced
             if any(length.of_examples is not None for length in found.lengths.values()):
@@ -247,6 +251,20 @@ class Reader:
         source = self._source(call.name, found, notes)
         keywords = () if own else tuple(word.arg for word in call.node.keywords if word.arg is not None)
         return dataclasses.replace(source, keywords=keywords)
+
+    def _notes_on_branches(self, call: Call) -> list[str]:
+        """Notes on the tests that decide whether a call runs.
+
+        Raises:
+            BranchError: where a schedule that is not read runs instead, or may.
+        """
+        read = {made.node for made in self.script.calls if made.name in SCHEDULES} | {made.node for made in self._made}
+        try:
+            if call.name in SCHEDULES or call.last in FUNCTIONS:
+                check_branches(self.script, call, read)
+        except BranchError as error:
+            raise BranchError(f"{self.path}: {error}") from None
+        return notes_on_branches(self.script, call, self._made)
 
     def _source(self, constructor: str, found: Arguments, notes: Iterable[str] = ()) -> Source:
         """What was found, with what the reader noted on the way."""

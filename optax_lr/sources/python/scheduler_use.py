@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from optax_lr.sources.python.constructors import HOMES, OPTIMIZERS
 from optax_lr.sources.python.objects import Script
-from optax_lr.sources.python.scopes import Call
+from optax_lr.sources.python.scopes import Call, are_opposite
 from optax_lr.text import words
 
 # What a scheduler keeps and computes its rates from.
@@ -132,8 +132,8 @@ def _changed(script: Script, names: set[str]) -> Iterator[str]:
 
 def _replaced(script: Script, call: Call, names: set[str]) -> Iterator[str]:
     """A later call that takes the scheduler's name in straight code."""
-    for scope in script.scopes:
-        for name in names & scope.names.keys():
-            for value in scope.values(name):
-                if isinstance(value, ast.Call) and value.lineno > call.node.lineno and scope is call.scope:
-                    yield f"{name} is made again in line {value.lineno}; this is the plan of line {call.node.lineno}"
+    for name in names & call.scope.names.keys():
+        for made in call.scope.names[name]:
+            later = isinstance(made.value, ast.Call) and made.line > call.node.lineno
+            if later and script.outcome(made.tests) is not False and not are_opposite(call.tests, made.tests):
+                yield f"{name} is made again in line {made.line}; this is the plan of line {call.node.lineno}"

@@ -181,7 +181,7 @@ class Names:
                     self._visit(decorator, scope)
                 self._scope(node, scope)
                 return
-            case ast.If():
+            case ast.If() | ast.IfExp() | ast.Match():
                 self._branches(node, scope)
                 return
             case ast.Global(names=names) | ast.Nonlocal(names=names):
@@ -229,21 +229,42 @@ class Names:
         for statement in function.body:
             self._visit(statement, scope)
 
-    def _branches(self, node: ast.If, scope: Scope) -> None:
+    def _branches(self, node: ast.If | ast.IfExp | ast.Match, scope: Scope) -> None:
         """Visit an `if`; a test of `__name__` holds, as the script is run."""
+        if isinstance(node, ast.Match):
+            self._cases(node, scope)
+            return
         self._visit(node.test, scope)
+        body, other = (node.body, node.orelse) if isinstance(node, ast.If) else ([node.body], [node.orelse])
         tests = self._tests
         if _is_main_guard(node.test):
             if node in self.direct:
                 self.direct.update(node.body)
         else:
             self._tests = (*tests, (node.test, True, scope))
-        for statement in node.body:
-            self._visit(statement, scope)
+        for part in body:
+            self._visit(part, scope)
         self._tests = (*tests, (node.test, False, scope))
-        for statement in node.orelse:
-            self._visit(statement, scope)
+        for part in other:
+            self._visit(part, scope)
         self._tests = tests
+
+    def _cases(self, node: ast.Match, scope: Scope) -> None:
+        """Visit a `match`, whose cases are the branches of an `if`; a pattern that is no literal is a test without a value."""
+        self._visit(node.subject, scope)
+        before = self._tests
+        for case in node.cases:
+            patterns = case.pattern.patterns if isinstance(case.pattern, ast.MatchOr) else [case.pattern]
+            literals = [pattern.value for pattern in patterns if isinstance(pattern, ast.MatchValue)]
+            known = len(literals) == len(patterns) and case.guard is None
+            listed = ast.List(literals, ast.Load()) if known else ast.Name(ast.unparse(case.pattern), ast.Load())
+            test = ast.copy_location(ast.Compare(node.subject, [ast.In()], [listed]), node.subject)
+            others = self._tests
+            self._tests = others if ast.unparse(case.pattern) == "_" else (*others, (test, True, scope))
+            for part in ast.iter_child_nodes(case):
+                self._visit(part, scope)
+            self._tests = (*others, (test, False, scope))
+        self._tests = before
 
     def _import(self, node: ast.Import | ast.ImportFrom, scope: Scope) -> None:
         """Remember where names come from; the script itself has no expression for them."""
@@ -369,6 +390,11 @@ class Names:
         values = returns_of(scopes[0].function) if len(scopes) == 1 else []
         return (values[0], scopes[0]) if len(values) == 1 and values[0] is not None else None
 
+    def returned_with(self, call: Call) -> list[ast.expr | None]:
+        """What the function of a call returns, if that is the result of the call in one of its statements."""
+        values = returns_of(call.scope.function)
+        return values if call.node in values else []
+
     def calls_of(self, function: str) -> list[Call]:
         """The calls of a function or a class of this file."""
         return [call for call in self.calls if call.name == function]
@@ -388,18 +414,23 @@ class Names:
 
 def only_one(calls: Sequence[Call]) -> bool:
     """Whether a branch decides which one of these calls runs: they need opposite tests, or are returned by one function."""
-    return len(calls) > 1 and all(_opposed(*pair) for pair in itertools.combinations(calls, 2))
+    return len(calls) > 1 and all(are_opposed(*pair) for pair in itertools.combinations(calls, 2))
 
 
-def _opposed(first: Call, second: Call) -> bool:
-    tests = [(one, other) for one in first.tests for other in second.tests]
-    if any(one[0] is other[0] and one[1] is not other[1] for one, other in tests):
+def are_opposed(first: Call, second: Call) -> bool:
+    """Whether two calls need opposite tests, or are returned by one function in different statements."""
+    if are_opposite(first.tests, second.tests):
         return True
     if first.scope is not second.scope:
         return False
     returned = [set(ast.walk(part)) for part in returns_of(first.scope.function) if part is not None]
     places = [[number for number, parts in enumerate(returned) if call.node in parts] for call in (first, second)]
     return all(places) and places[0] != places[1]
+
+
+def are_opposite(first: Tests, second: Tests) -> bool:
+    """Whether one of the first tests must have another outcome among the second."""
+    return any(one[0] is other[0] and one[1] is not other[1] for one in first for other in second)
 
 
 def _is_main_guard(test: ast.expr) -> bool:

@@ -33,6 +33,7 @@ _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "math.floor": math.floor,
     "math.sqrt": math.sqrt,
 }
+_OF_TEXT: Mapping[str, Callable[[str], str]] = {"lower": str.lower, "upper": str.upper, "strip": str.strip}
 _ENUMS = ("SchedulerType", "IntervalStrategy")
 _LARGEST = 10**30
 _DEEPEST = 50
@@ -109,6 +110,22 @@ class Values(Classes):
             known = holds(functools.partial(self._certain, scope), test) if known is None else known
             met.append(None if known is None else known is wanted)
         return False if False in met else None if None in met else True
+
+    def assumed(self, tests: Tests) -> tuple[bool | None, list[str]]:
+        """Whether what is under these tests runs, by the defaults of options, too, and the notes on these assumptions."""
+        met: list[tuple[bool | None, list[str]]] = []
+        for test, wanted, scope in tests:
+            before, self.notes = self.notes, {}
+            known = self.options.tested(test)
+            if known is False and self.options.given is None:
+                self.notes[f"{ast.unparse(test)[:60]} is taken as not given"] = None
+            known = holds(functools.partial(self.value, scope=scope), test) if known is None else known
+            met.append((None if known is None else known is wanted, list(self.notes)))
+            self.notes = before
+        if (out := next((one for one in met if one[0] is False), None)) is not None:
+            return out
+        every = list(dict.fromkeys(note for _, notes in met for note in notes))
+        return (True, every) if all(runs for runs, _ in met) else (None, [])
 
     def _is_off(self, tests: Tests) -> bool:
         """Whether an option decides that what is under these tests does not run."""
@@ -326,6 +343,11 @@ class Values(Classes):
             return self._get(node.func.value, *node.args, scope=scope)
         if (returned := self.returned(node)) is not None:
             return self._value(*returned)
+        if isinstance(node.func, ast.Attribute) and node.func.attr in _OF_TEXT and not (node.args or node.keywords):
+            text = self._value(node.func.value, scope)
+            if not isinstance(text, str):
+                raise UnknownError
+            return _OF_TEXT[node.func.attr](text)
         if name not in _FUNCTIONS or node.keywords or not node.args:
             raise UnknownError
         arguments = [self._value(argument, scope) for argument in node.args]
