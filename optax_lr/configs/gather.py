@@ -41,7 +41,7 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, object] | Sequence[
         ConfigError: for what cannot be parsed, and for a file without a config.
     """
     if isinstance(source, Mapping):
-        return [Source("<mapping>", unresolved(source), {}, "mapping")]
+        return [wandb.recorded(Source("<mapping>", unresolved(source), {}, "mapping"))]
     if isinstance(source, (list, tuple)):
         if not all(isinstance(word, str) for word in source):
             raise ConfigError("<command line>: a command line is a list of text, such as ['--learning_rate', '2e-5']")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.errors import STATE, ConfigError
 from optax_lr.sources.interpolation import has_resolver, require_plain, resolved
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ DEEPEST = 60
 LARGEST_NUMBER = 1_000  # bits; a float holds 1,023
 LONGEST_NUMBER = 1_000  # characters; the time to convert one grows with their square
 _TEMPLATE = re.compile(r"\{\{[^{}\n]{0,60}\}\}|\{%[^%\n]{0,60}%\}|<%[^%\n]{0,60}%>")  # what a program is to replace
+_HYPERPYYAML = re.compile(r"!(?:new|apply|applyref|name|module|ref|copy|tuple|include)\b")
 
 
 class Document(NamedTuple):
@@ -162,6 +163,9 @@ def _with_plain_errors(name: str, text: str, work: Callable[[], _Made], lines_be
             raise ConfigError(
                 f"{name}: a template, whose {filled_in[0]}{where} is not filled in; read the file that it makes"
             ) from None
+        if tag := re.search(r"constructor for the tag '(!\w[^']*)'", problem):
+            whose = "SpeechBrain's HyperPyYAML" if _HYPERPYYAML.match(tag[1]) else "a program of its own"
+            raise ConfigError(f"{name}: {tag[1]}{where} is a tag of {whose}, which is not read; {STATE}") from None
         raise ConfigError(f"{name}: not YAML: {problem}{where}") from None
     except (ValueError, TypeError, AttributeError, OverflowError) as error:
         raise ConfigError(f"{name}: {(str(error) or type(error).__name__).splitlines()[0]}") from None

@@ -1,4 +1,4 @@
-"""The `config.yaml` of a W&B run, in which `transformers.Trainer` records its arguments."""
+"""The `config.yaml` of a W&B run, in which a program records its settings, and `transformers.Trainer` all of its arguments."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 
+from optax_lr.sources.errors import stated
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 
@@ -16,23 +17,31 @@ _CURVE = _ALWAYS | words(
 
 
 def recorded(source: Source) -> Source:
-    """The arguments of the Trainer, if `source` is the config of such a run; otherwise `source`.
+    """The settings that a W&B run recorded, if `source` is its config; otherwise `source`.
 
     W&B writes each value as `key: {value: ...}`. The Trainer records all of its arguments and all settings of the model; only
-    those of the curve are kept. Runs of TRL's trainers that generate, and configs of other programs, stay as they are.
+    those of the curve are kept.
 
-    >>> plain = {"learning_rate": 1e-5, "lr_scheduler_type": "linear", "max_steps": 9, "num_train_epochs": 3.0}
-    >>> plain |= {"per_device_train_batch_size": 8, "warmup_steps": 0, "hidden_size": 64}
-    >>> logged = {key: {"desc": None, "value": value} for key, value in plain.items()}
-    >>> recorded(Source("config.yaml", logged, {}, "yaml")).values["max_steps"]
-    9
+    Raises:
+        ConfigError: for a run of a trainer of TRL that generates, whose steps are not those of these arguments.
+
+    >>> logged = {key: {"desc": None, "value": value} for key, value in {"lr": 1e-5, "epochs": 3}.items()}
+    >>> recorded(Source("config.yaml", logged, {}, "yaml")).values
+    {'lr': 1e-05, 'epochs': 3}
     """
-    inner = {key: value for key, value in source.values.items() if key not in ("wandb_version", "_wandb")}
-    values = {key: value["value"] for key, value in inner.items() if isinstance(value, Mapping) and "value" in value}
-    if len(values) < len(inner) or not values.keys() >= _ALWAYS or "num_generations" in values:
+    rows = {key: row for key, row in source.values.items() if key not in ("wandb_version", "_wandb")}
+    plain = {"value"}, {"value", "desc"}
+    values = {key: row["value"] for key, row in rows.items() if isinstance(row, Mapping) and row.keys() in plain}
+    if not values or len(values) < len(rows):
         return source
+    if not values.keys() >= _ALWAYS:
+        note = "the settings are those that a W&B run recorded"
+        return dataclasses.replace(source, values=values, text="", notes=(*source.notes, note))
     kept = {key: value for key, value in values.items() if key in _CURVE}
     kept["lr_scheduler_type"] = str(kept["lr_scheduler_type"]).lower().removeprefix("schedulertype.")
+    if "num_generations" in values and values["max_steps"] == -1:
+        state = stated(learning_rate=values["learning_rate"], warmup_steps=values["warmup_steps"] or None)
+        raise source.error(f"the number of steps of a W&B run of GRPO or RLOO is not counted; {state}")
     if not kept.get("warmup_ratio"):  # recorded by versions that have it, given or not
         kept.pop("warmup_ratio", None)
     notes = ["the arguments are those that a W&B run recorded; its number of processes is not among them"]

@@ -13,7 +13,7 @@ from typing import Unpack
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Linear, Schedule
 from optax_lr.schedules.compositions import Stages
-from optax_lr.sources.errors import STATE, UnknownLengthError
+from optax_lr.sources.errors import UnknownLengthError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, key_list, like
@@ -21,6 +21,7 @@ from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.known import ever
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, Filled, Settings, one_of
 from optax_lr.trainers.transformers import Transformers
+from optax_lr.trainers.usual_names import state_with
 
 _KINDS = ("linear", "cosine", "cosine_with_restarts", "polynomial", "constant", "constant_with_warmup")
 _DIFFUSERS = {"lr_scheduler": "constant", "gradient_accumulation_steps": 1, "lr_warmup_steps": 500}
@@ -222,7 +223,7 @@ class OpenInstruct(Loop):
         strange = self.unknown(source, values, self.options)
         for key in ("final_lr_ratio", "sequence_parallel_size"):
             if str(values.get(key, 1)) not in ("1", "None"):
-                raise source.error(f"{key} of open-instruct is not read; {STATE}")
+                raise source.error(f"{key} of open-instruct is not read; {state_with(source)}")
         if "learning_rate" not in values:
             raise source.error("learning_rate is not given; give it with --set learning_rate=VALUE")
         values.setdefault("num_train_epochs", values.get("num_epochs"))

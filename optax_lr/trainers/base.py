@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,13 +13,14 @@ import numpy as np
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
-from optax_lr.sources.errors import STATE, ConfigError, UnknownKeysError, UnknownLengthError
+from optax_lr.sources.errors import ConfigError, UnknownKeysError, UnknownLengthError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Processes, Source, count_of, product
 from optax_lr.trainers.curve_keys import concerns_curve, places_of_settings
 from optax_lr.trainers.keys import Default, Keys
 from optax_lr.trainers.known import former_keys
 from optax_lr.trainers.settings import LENGTH, MOST_STEPS, SETTING_NAMES, Filled, Settings
+from optax_lr.trainers.usual_names import state_with
 
 _FILES = (".yaml", ".yml", ".json")
 
@@ -108,7 +110,6 @@ class Trainer(abc.ABC):
     renamed: ClassVar[Mapping[str, str]] = {}  # our names of settings, each with the trainer's key where it differs
     history: ClassVar[Mapping[str, str]] = {}  # lists of all keys by section, where an unknown one stops the trainer
     elsewhere: ClassVar[str] = ""  # what has the keys that it does not have, as the end of a sentence
-    remedy: ClassVar[str] = STATE  # for a key that it does not have
     options: ClassVar[frozenset[str]] = frozenset()  # those of its argparse parser, in any version and of any command
     deciding: ClassVar[frozenset[str]] = frozenset()  # the options whose values decide the curve or the length
     names_rates: ClassVar[bool] = False  # whether `read` itself names the rates of other parameters
@@ -141,6 +142,19 @@ class Trainer(abc.ABC):
     @abc.abstractmethod
     def read(self, source: Source, found: Recognised) -> Reading:
         """The settings. Raises `ConfigError` for what the trainer would refuse, and for keys that it does not know."""
+
+    def why_refused(self, source: Source, name: str = "", section: tuple[str, ...] = ()) -> str:
+        """The error of `read` if the caller named the trainer, without values that a script does not say; empty for none."""
+        values = {key: value for key, value in source.values.items() if is_known(value)}
+        words = tuple(word for word in source.positional if is_known(word))
+        program = None if source.program is None else source.program._replace(positional=words)
+        asked = name or self.name
+        try:
+            stated = dataclasses.replace(source, values=values, program=program)
+            self.read(stated, Recognised(asked, f"--trainer {asked}", section))
+        except ConfigError as error:
+            return str(error).removeprefix(f"{source.name}: ")
+        return ""
 
     def argparse_options(self) -> frozenset[str]:
         """The options of its `argparse` parser, which takes the beginning of one alone for it; empty where it has none."""
@@ -203,6 +217,7 @@ class Trainer(abc.ABC):
         """What to do about keys of the curve that it does not have: those that are `meant` for one of its own, and the others."""
         options = source.command.options if source.form == "command" else {}
         called = bool(source.keywords)
+        remedy = state_with(source)
         for some in filter(None, ([key for key in keys if key in meant], [key for key in keys if key not in meant])):
             several, it = len(some) > 1, "them" if len(some) > 1 else "it"
             kind = "argument" if called else "option" if some[0] in options else "key"
@@ -219,9 +234,9 @@ class Trainer(abc.ABC):
                 unless = "" if options or called else f", if the program that reads the file means that by {it}"
                 yield f"{what}; write {', '.join(right)}{unless}"
             elif any(re.search(r"(?:^|[._])(?:lr|learning_rate)$", key) for key in some):  # which is what the curve is
-                yield f"{what}; {self.remedy}"
+                yield f"{what}; {remedy}"
             else:
-                yield f"{what}; {out} leaves {it} out if the schedule does not depend on {it}; otherwise {self.remedy}"
+                yield f"{what}; {out} leaves {it} out if the schedule does not depend on {it}; otherwise {remedy}"
 
     def elsewhere_for(self, source: Source) -> str:
         """`elsewhere` for the keys of a config."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, Schedule
 from optax_lr.schedules.compositions import Stages
-from optax_lr.sources.errors import STATE, ConfigError
+from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list
@@ -15,6 +15,7 @@ from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys, assignments
 from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.settings import PYDANTIC, Settings, one_of
+from optax_lr.trainers.usual_names import state_with
 from optax_lr.trainers.writing import plain
 
 _MARKS = words(
@@ -88,7 +89,7 @@ class MaxText(Trainer):
         if {"teacher_overrides", "student_overrides"} & values.keys():
             kind = "distill"
         if kind == "rl":
-            raise source.error(f"MaxText's {module} has its own schedule, which is not read; {STATE}")
+            raise source.error(f"MaxText's {module} has its own schedule, which is not read; {state_with(source)}")
         old = "MaxText" in module or any(_is_old(key) for key, value in values.items() if value is not None)
         strange = self.unknown(source, values, keys_of("maxtext") | {_OLD_FLOOR})
         if values.get("learning_rate_final_fraction") is None:

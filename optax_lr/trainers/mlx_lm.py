@@ -8,13 +8,13 @@ from typing import Any
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Exponential, Schedule, Step
 from optax_lr.schedules.compositions import Stages
-from optax_lr.sources.errors import STATE
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Reading, Recognised, Trainer, key_list
 from optax_lr.trainers.curves import decayed, held, line
 from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.settings import PYDANTIC, Settings, one_of
+from optax_lr.trainers.usual_names import state_with
 
 _DEFAULTS: Mapping[str, object] = {"learning_rate": 1e-5, "iters": 1000, "grad_accumulation_steps": 1}
 # The arguments of each function behind the rate; the end of a cosine may be left out.
@@ -78,7 +78,7 @@ class MlxLm(Trainer):
         strange = self.unknown(source, source.values, _KEYS)
         if keys.get("optimizer") == "adafactor" and "'relative_step': False" not in str(keys.get("optimizer_config")):
             raise source.error(
-                f"adafactor computes its rates unless optimizer_config.adafactor.relative_step is false; {STATE}"
+                f"adafactor computes its rates unless optimizer_config.adafactor.relative_step is false; {state_with(source)}"
             )
         scheduled, group = keys.get("lr_schedule"), max(1, keys.whole("grad_accumulation_steps"))
         constant = {"kind": "constant", "rate": keys["learning_rate"], "warmup": 0}

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from optax_lr.sources.errors import ConfigError, stated
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Source
 from optax_lr.text import start_of
-from optax_lr.trainers.base import Recognised, Trainer
+from optax_lr.trainers.base import Trainer
 from optax_lr.trainers.curve_keys import concerns_curve, places_of_settings, sections_of_run
 from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.settings import SETTING_NAMES
-
-_RATE = re.compile(
-    r"(?:^|_)(?:lr|learning_?rate|lrs|warmup|(?<!noise_)sched\w*|decay_(?:steps|style|type)|anneal\w*)(?:_|$)"
-)
-
-_KINDS = ("constant", "constant_with_warmup", "cosine", "cosine_with_restarts", "inverse_sqrt", "linear", "polynomial")
-# Usual names of the settings of a schedule in programs of people's own.
-_USUAL = {
-    "warmup_steps": r"warmup_(?:steps|iters|iterations|updates)$",
-    "learning_rate": r"(?:^|_)(?:(?:base|peak|max)_)?(?:lr|learning_?rate)$",
-    "lr_scheduler_type": r"sched[a-z]*(?:_(?:name|type|kind))?$",
-    "max_steps": r"(?:^|_)(?:max|total|train|num)_(?:train(?:ing)?_)?(?:steps|iters|iterations|updates)$",
-}
+from optax_lr.trainers.trl import METHODS
+from optax_lr.trainers.usual_names import rates_of, state_with
 
 
 def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
@@ -36,7 +23,7 @@ def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
         return _command(source, trainers)
     inside = places_of_settings(values)
     shared = sorted(SETTING_NAMES & values.keys())
-    rates = list(rates_of(values))
+    rates = rates_of(values)
     sections = [()] if shared else inside
     places = tuple(".".join(section) for section in sections)
     apart = sections_of_run(values) - {section[0] for section in sections if section}
@@ -48,7 +35,7 @@ def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
     ):
         marks = {"mlx-lm": {"iters"}, "diffusers": {"lr_scheduler", "max_train_steps"}}
         others = [name for name, keys in marks.items() if keys <= values.keys()]
-        candidates = ("hf", "trl-sft", "llamafactory", *others)
+        candidates = _of_method(values) or ("hf", "trl-sft", "llamafactory", *others)
         names = [name for name in candidates if _reads(source, name, sections[0], trainers)]
         if names and len(sections) == 1:
             either = " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
@@ -63,7 +50,9 @@ def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
     if rates:
         shown = ", ".join(f"{place} {start_of(str(value), 30)}" for place, value in rates[:4])
         more = f" and {len(rates) - 4} more" if len(rates) > 4 else ""
-        return f"only the program that reads this file knows the use of {shown}{more}; read that, or {_stated(values)}"
+        return (
+            f"only the program that reads this file knows the use of {shown}{more}; read that, or {state_with(source)}"
+        )
     scripts = [word for text in _texts(source.values) for word in re.findall(r"[\w./-]+\.(?:sh|py)\b", text)]
     if scripts:
         return f"no setting of a schedule is there, such as learning_rate; {scripts[-1]} is named: read that"
@@ -71,10 +60,16 @@ def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
     return f"no setting of a schedule is there, such as learning_rate, but {seen}; read the file or the command of the training"
 
 
+def _of_method(values: Mapping[str, object]) -> tuple[str, ...]:
+    """The trainer of the method that a file names, as in `training_type: dpo`; none for SFT, which most trainers do."""
+    named = {value.lower() for value in values.values() if isinstance(value, str)} & METHODS.keys() - {"sft"}
+    return tuple(f"trl-{method.replace('_', '-')}" for method in sorted(named)) if len(named) == 1 else ()
+
+
 def _command(source: Source, trainers: Mapping[str, Trainer]) -> str:
     """The line about the command of a program that is not known."""
     what, values = source.program_name or "the command", source.given
-    rates = [key for key in values if _is_rate(key)]
+    rates = [key for key, _ in rates_of(dict.fromkeys(values, ""))]
     curve = [*rates, *(key for key in values if key not in rates and (key in SETTING_NAMES or concerns_curve(key)))]
     options = ", ".join(f"--{key} {readable(values[key])}" for key in (curve or list(values))[:4])
     for name in ("megatron", "diffusers", "hf"):
@@ -84,73 +79,24 @@ def _command(source: Source, trainers: Mapping[str, Trainer]) -> str:
             return f"only {what} knows the use of {options}; if it is {title}, name it with --trainer {name}"
     file = what if what.endswith(".py") else f"{what.replace('.', '/')}.py"
     here = "" if source.file(file)[0] is not None else ", which is not here"
-    return f"only {what} knows the use of {options}; read {file}{here}, or {_stated(values)}"
+    return f"only {what} knows the use of {options}; read {file}{here}, or {state_with(source)}"
 
 
 def _reads(source: Source, name: str, section: tuple[str, ...], trainers: Mapping[str, Trainer]) -> bool:
-    """Whether a trainer would read the config if it was named; values that a script does not say are left out."""
-    stated = {key: value for key, value in source.values.items() if is_known(value)}
-    if not section and not SETTING_NAMES & stated.keys() and name == "hf":
+    """Whether a trainer would read the config if it was named."""
+    if (
+        not section
+        and name == "hf"
+        and not any(is_known(source.values[key]) for key in SETTING_NAMES & source.values.keys())
+    ):
         return False
-    try:
-        trainer = trainers.get(name) or trainers[name.partition("-")[0]]
-        trainer.read(dataclasses.replace(source, values=stated), Recognised(name, f"--trainer {name}", section))
-    except ConfigError:
-        return False
-    return True
-
-
-def _stated(values: Mapping[str, object]) -> str:
-    """What to do about the settings of a program of its own: `stated` with those that have a usual name and one value."""
-    found: dict[str, set[object]] = {name: set() for name in _USUAL}
-    for place, value in _leaves(values):
-        word = re.sub(r"[.-]", "_", place.lower())
-        name = next((name for name, pattern in _USUAL.items() if re.search(pattern, word)), "")
-        if name and (usual := _usual(name, value)) is not None:
-            found[name].add(usual)
-    return stated(**{name: each.pop() for name, each in found.items() if len(each) == 1})
-
-
-def _usual(name: str, value: object) -> object:
-    """The value of a setting; None where it is none of its usual values."""
-    if name == "lr_scheduler_type":
-        return value if value in _KINDS else None
-    try:
-        number = float(value)  # type: ignore[arg-type]  # texts and numbers
-    except (TypeError, ValueError, OverflowError):
-        return None
-    if name == "learning_rate":
-        return number if 0 < number < 1 else None
-    return int(number) if 1 < number < 10**9 and number == int(number) else None
-
-
-def _leaves(values: object, place: str = "", depth: int = 6) -> Iterator[tuple[str, object]]:
-    """The values at any depth that are no mappings, by their dotted names."""
-    if isinstance(values, Mapping):
-        for key, value in values.items() if depth else ():
-            yield from _leaves(value, f"{place}.{key}" if place else str(key), depth - 1)
-    else:
-        yield place, values
-
-
-def rates_of(values: object, place: str = "", depth: int = 6) -> Iterator[tuple[str, object]]:
-    """The settings of a rate at any depth, by their dotted names."""
-    if isinstance(values, (Mapping, list)):
-        pairs = values.items() if isinstance(values, Mapping) else enumerate(values)
-        above = f"{place}." if place else ""
-        for key, value in pairs if depth else ():
-            yield from rates_of(value, f"{above}{key}", depth - 1)
-    elif values is not None and _is_rate(place):
-        yield place, values
+    trainer = trainers.get(name) or trainers[name.partition("-")[0]]
+    return not trainer.why_refused(source, name, section)
 
 
 def _is_below(place: str, places: Iterable[str]) -> bool:
     """Whether a key is in one of the sections, or at the top level for the section without a name."""
     return any(place.startswith(f"{above}.") if above else "." not in place for above in places)
-
-
-def _is_rate(place: str) -> bool:
-    return _RATE.search(re.sub(r"[.-]", "_", place.lower())) is not None
 
 
 def _texts(values: object, depth: int = 12) -> Iterator[str]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from optax_lr.interop.transformers import get_scheduler
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Schedule
-from optax_lr.sources.errors import STATE
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Source, count_of
 from optax_lr.text import words
@@ -16,6 +15,7 @@ from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, part_of, 
 from optax_lr.trainers.keys import Keys, flattened
 from optax_lr.trainers.known import ever, former_keys, keys_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, Settings, one_of
+from optax_lr.trainers.usual_names import state_with
 
 # Each command with its rate and epochs by default.
 _COMMANDS = {"sft": (5e-6, 2), "dpo": (1e-5, 1), "rm": (9e-6, 1), "kto": (1e-5, 1), "kd": (5e-6, 1), "prm": (1e-6, 1)}
@@ -97,7 +97,7 @@ class OpenRLHF(Trainer):
         named = re.search(self.command, program)
         if named is None:
             raise source.error(
-                f"{program or 'this'} is not named as a command of OpenRLHF is, such as train_sft; {STATE}"
+                f"{program or 'this'} is not named as a command of OpenRLHF is, such as train_sft; {state_with(source)}"
             )
         command, values = named[1], dict(flattened(source.given))
         now, former = keys_of(f"openrlhf_{command}"), former_keys(f"openrlhf_{command}").keys()

@@ -10,7 +10,7 @@ from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Reading, Recognised
 from optax_lr.trainers.data_notes import JOINED
-from optax_lr.trainers.not_recognised import rates_of
+from optax_lr.trainers.usual_names import rates_of
 
 TARGET = "_target_"  # the class that Hydra turns a mapping into
 _RATES = words("lr learning_rate base_lr max_lr peak_lr")  # as programs of their own call it

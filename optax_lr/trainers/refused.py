@@ -6,10 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from optax_lr.sources.errors import STATE
 from optax_lr.sources.source import Source
+from optax_lr.trainers.base import Trainer
+from optax_lr.trainers.megatron import Megatron
 from optax_lr.trainers.openrlhf import OpenRLHF
 from optax_lr.trainers.torchtitan import Torchtitan, marks_of
+from optax_lr.trainers.usual_names import state_with
 from optax_lr.trainers.verl import Verl
 from optax_lr.trainers.verl_sft import VerlSFT
 
@@ -26,13 +28,6 @@ def _there(values: Mapping[str, object], place: str) -> bool:
     return isinstance(inner, Mapping) and inner.get(name) is not None
 
 
-def _weights_and_biases(values: Mapping[str, object]) -> bool:
-    """The config.yaml of a W&B run: every value under `value`."""
-    inner = [value for key, value in values.items() if key not in ("wandb_version", "_wandb")]
-    wrapped = [isinstance(value, Mapping) and "value" in value and set(value) <= {"value", "desc"} for value in inner]
-    return bool(inner) and all(wrapped)
-
-
 def _megatron_deepspeed(values: Mapping[str, object]) -> bool:
     """Megatron's options of the length with those of DeepSpeed."""
     lengths = {"train_iters", "train_samples", "lr_decay_iters", "lr_decay_samples"} & values.keys()
@@ -44,12 +39,29 @@ def _dotted(values: Mapping[str, object]) -> bool:
     return "learning_rate" not in values and any(str(key).startswith(sections) for key in values)
 
 
+def _like_torchtitan(values: Mapping[str, object]) -> bool:
+    """Sections that torchtitan would read, without a key that only torchtitan has."""
+    return marks_of(values) == "" and not Torchtitan().why_refused(Source("", values, {}, "yaml"))
+
+
+def _gpt_neox(values: Mapping[str, object]) -> bool:
+    """Keys of GPT-NeoX, in which dashes and underscores are equal."""
+    plain = {str(key).replace("-", "_") for key in values}
+    return "train_iters" in plain and ("pipe_parallel_size" in plain or _there(values, "optimizer.params"))
+
+
+def _if_named(trainer: Trainer, condition: str = "") -> Callable[[Source], str]:
+    """The advice to name a trainer, or the reason for which it would refuse the config."""
+    return lambda source: trainer.why_refused(source) or f"{condition}name it with --trainer {trainer.name}"
+
+
 def _of_openrlhf(source: Source) -> str:
     """What to do with options of OpenRLHF outside of its commands."""
     if source.program is None:
         return "write its command with these options to a shell script: python -m openrlhf.cli.train_sft --learning_rate ..."
-    copy = re.search(OpenRLHF.command, source.program_name) is not None
-    return f"if {source.program_name} is a copy of one, name it with --trainer openrlhf" if copy else STATE
+    if re.search(OpenRLHF.command, source.program_name):
+        return _if_named(OpenRLHF(), f"if {source.program_name} is a copy of one, ")(source)
+    return state_with(source)
 
 
 def _nemo_automodel(values: Mapping[str, object]) -> bool:
@@ -73,7 +85,7 @@ class Refused(NamedTuple):
     program: str = ""
     marks: tuple[str, ...] = ()
     test: Callable[[Mapping[str, object]], bool] = lambda values: False
-    way: str | Callable[[Source], str] = STATE
+    way: str | Callable[[Source], str] = state_with
 
     def has(self, values: Mapping[str, object]) -> bool:
         """Whether the keys are this trainer's."""
@@ -85,13 +97,9 @@ _LIGHTNING = (
     *(f"{section}.class_path" for section in ("model", "optimizer", "lr_scheduler", "data")),
     "seed_everything trainer.*",
 )
+_SLIME = ("rm_type", "num_rollout", "hf_checkpoint", "megatron_to_hf_mode")
 _DIFFUSERS = r"(?:.*/)?train_(?:unconditional|lcm_distill|wuerstchen|cogvideox|kandinsky)\w*\.py"
 REFUSED: tuple[Refused, ...] = (
-    Refused(
-        "the config.yaml of a Weights & Biases run",
-        test=_weights_and_biases,
-        way="write the values below `value` as plain keys, and read that file",
-    ),
     Refused(
         "the state of a run, with its log", marks=("log_history",), way="audit reads it; lint and show need the config"
     ),
@@ -109,6 +117,10 @@ REFUSED: tuple[Refused, ...] = (
         r"(?:.*/)?open_instruct[/.](?!(?:finetune(?:_trainer)?|dpo_tune(?:_cache)?)\b)",
     ),
     Refused(
+        "a run of slime",
+        marks=("rollout_function_path", *(f"actor_num_gpus_per_node {key}" for key in _SLIME)),
+    ),
+    Refused(
         "a run with options of OpenRLHF that does not start one of its commands",
         r"openrlhf\.|.*openrlhf/cli/",
         ("actor_num_gpus_per_node", "ckpt.*", "micro_train_batch_size train_batch_size"),
@@ -116,8 +128,8 @@ REFUSED: tuple[Refused, ...] = (
     ),
     Refused(
         "a file with sections such as torchtitan's, and with no key that only torchtitan has",
-        test=lambda values: marks_of(values) == "",
-        way="--trainer torchtitan reads it",
+        test=_like_torchtitan,
+        way="name it with --trainer torchtitan",
     ),
     Refused("a training of ControlNets by kohya's sd-scripts", _CONTROL_NETS),
     Refused(
@@ -136,10 +148,11 @@ REFUSED: tuple[Refused, ...] = (
         r"(?i:.*deepspeed.?chat.*)\.py|(?:.*/)?step[123]_\w+_finetuning/main\.py",
         ("zero_stage num_warmup_steps data_split",),
     ),
+    Refused("a config of GPT-NeoX", test=_gpt_neox),
     Refused(
         "a run of Megatron-DeepSpeed",
         test=_megatron_deepspeed,
-        way="if its DeepSpeed config has no scheduler, name it with --trainer megatron",
+        way=_if_named(Megatron(), "if its DeepSpeed config has no scheduler, "),
     ),
     Refused("a run of one of diffusers' example scripts", _DIFFUSERS),
     Refused(
@@ -156,7 +169,11 @@ REFUSED: tuple[Refused, ...] = (
     Refused(
         "a config of OLMo",
         r"olmo\.|.*OLMo/scripts/train\.py",
-        ("device_train_microbatch_size scheduler.t_max", "scheduler.units"),
+        (
+            "device_train_microbatch_size scheduler.t_max",
+            "device_train_microbatch_size optimizer.learning_rate",
+            "scheduler.units",
+        ),
     ),
     Refused(
         "a config of llm-foundry or Composer", r"composer .*|.*composer/cli", ("max_duration", "scheduler.t_warmup")
@@ -170,7 +187,9 @@ REFUSED: tuple[Refused, ...] = (
     Refused(
         "a config with arguments of Lightning's Trainer",
         marks=("trainer.accelerator trainer.max_steps", "trainer.accelerator trainer.max_epochs"),
-        way=f"if the script with the LightningModule has the schedule, read that, or {STATE}",
+        way=lambda source: (
+            f"if the script with the LightningModule has the schedule, read that, or {state_with(source)}"
+        ),
     ),
     Refused("a config of fairseq", r"fairseq[-_.].*|.*fairseq_cli/", ("optimization.max_update",)),
     Refused(
@@ -196,7 +215,8 @@ def refusal(source: Source) -> str | None:
         return None  # whose options are those of others, too
     verl = any(re.match(r"[+~]*(?:actor_rollout_ref|algorithm|critic)\.[\w.]+=", word) for word in source.positional)
     if verl:
-        return f"{source.name}: {program or 'this'} runs verl; if its options are those of main_ppo, name it with --trainer verl"
+        advice = _if_named(Verl(), "if its options are those of main_ppo, ")(source)
+        return f"{source.name}: {program or 'this'} runs verl; {advice}"
     for entry in REFUSED:
         if (entry.program and re.match(entry.program, program)) or entry.has(source.values):
             way = entry.way if isinstance(entry.way, str) else entry.way(source)

@@ -13,6 +13,7 @@ from optax_lr.trainers.base import Data, Reading, Recognised, key_list
 from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.known import ever
 from optax_lr.trainers.settings import ARGPARSE, STRICT, Settings, finite_number, one_of
+from optax_lr.trainers.usual_names import state_with
 
 _NETWORK = frozenset({"network_module", "network_dim"})
 _RATES = frozenset({"unet_lr", "text_encoder_lr"})
@@ -120,7 +121,7 @@ class SdScripts(Loop):
         unstated = [key for key in _SIZES if key in values and not (by_epochs or count_of(values[key]))]
         values |= dict.fromkeys(unstated)
         keys = Keys(source.name, values, STRICT if source.form == "toml" else ARGPARSE, _DEFAULTS)
-        keys.refuse(_NOT_READ, f"of sd-scripts is not read; {STATE}")
+        keys.refuse(_NOT_READ, f"of sd-scripts is not read; {state_with(source)}")
         kind = one_of(f"{source.name}: lr_scheduler", keys["lr_scheduler"], _KEYS_OF)
         notes = [*_of_the_optimizer(keys)]
         rates = self._rates(source, keys)

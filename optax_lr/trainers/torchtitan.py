@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, LinearRamp, Schedule
 from optax_lr.schedules.compositions import Stages
-from optax_lr.sources.errors import STATE
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, key_list
@@ -15,6 +14,7 @@ from optax_lr.trainers.curves import decayed
 from optax_lr.trainers.keys import Keys, flattened
 from optax_lr.trainers.known import ever
 from optax_lr.trainers.settings import ARGPARSE, STRICT, Settings, one_of
+from optax_lr.trainers.usual_names import state_with
 
 _DEFAULTS: Mapping[str, object] = {
     "optimizer.lr": 8e-4,
@@ -80,7 +80,9 @@ class Torchtitan(Trainer):
             where = "in Python, where --module and --config name them"
             raise source.error(f"the defaults of this run are {where}; write the schedule there")
         for key in filter(values.__contains__, _BEFORE_JUNE_2025):
-            raise source.error(f"{key} is of torchtitan before June 2025, whose schedule is not read; {STATE}")
+            raise source.error(
+                f"{key} is of torchtitan before June 2025, whose schedule is not read; {state_with(source)}"
+            )
         strange = self.unknown(source, values, frozenset(filter(self._known, values)))
         if _FORMER_FLOOR in values:
             values.setdefault("lr_scheduler.min_lr_factor", values[_FORMER_FLOOR])

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Cosine, Schedule
-from optax_lr.sources.errors import STATE
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, too_few
 from optax_lr.trainers.keys import Default, Keys, with_places
 from optax_lr.trainers.settings import PYDANTIC, YES, Settings
+from optax_lr.trainers.usual_names import state_with
 
 _COSINE = "get_cosine_schedule_with_warmup"
 # Arguments of the scheduler; the recipe gives the last two itself, whatever the config says.
@@ -85,7 +85,7 @@ class Torchtune(Trainer):
         if "optimizer.lr" not in keys:
             raise source.error("optimizer.lr is not in the recipe; give it with --set optimizer.lr=VALUE")
         if any(values.get(key) for key in _REINFORCED):
-            raise source.error(f"torchtune's recipes of PPO and GRPO are not read; {STATE}")
+            raise source.error(f"torchtune's recipes of PPO and GRPO are not read; {state_with(source)}")
         self.unknown(source, {**values, **source.command.options}, _KEYS)
         self.unknown(source, sections["optimizer"], frozenset({"lr"}), section="optimizer")
         component, defaults = str(keys.get("lr_scheduler._component_") or ""), []

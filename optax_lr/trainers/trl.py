@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 
-from optax_lr.sources.errors import STATE, ConfigError
+from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known
 from optax_lr.sources.source import Source
 from optax_lr.text import words
@@ -19,6 +19,7 @@ from optax_lr.trainers.programs import of_own_program, target_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings
 from optax_lr.trainers.training_arguments import FIELDS, MARKS
 from optax_lr.trainers.transformers import CURVE_KEYS, DEFAULTS, Transformers, in_section
+from optax_lr.trainers.usual_names import state_with
 
 # Each command of `trl`, and each word in a script's name, with the class of its arguments.
 METHODS: Mapping[str, str] = {
@@ -153,7 +154,7 @@ class Trl(Transformers):
         old = sorted(key for key in given if last_version("trl", method, key) and concerns_curve(key))
         if method in _NOT_COUNTED and old:
             whose = f"{method} in TRL up to {last_version('trl', method, old[0])}"
-            raise source.error(f"{', '.join(old)}: keys of {whose}, which is not read; {STATE}")
+            raise source.error(f"{', '.join(old)}: keys of {whose}, which is not read; {state_with(source)}")
         if method in _NOT_COUNTED and not values.get("max_steps"):
             raise source.error(
                 f"the steps of TRL's {method} are counted in episodes; give them with --set max_steps=VALUE"

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
-from optax_lr.sources.errors import STATE
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
@@ -17,6 +16,7 @@ from optax_lr.trainers.hydra import base_of, command_words, extends, looked_up, 
 from optax_lr.trainers.keys import Default, Keys, assignments, flattened, with_places
 from optax_lr.trainers.known import ever
 from optax_lr.trainers.settings import ARGPARSE, Settings
+from optax_lr.trainers.usual_names import state_with
 from optax_lr.trainers.verl_optimizers import FSDP, MEGATRON, SFT, Optimizer, idle_defaults, read_optimizer
 
 _ACTOR = "actor_rollout_ref.actor.optim."
@@ -154,13 +154,13 @@ class Verl(Trainer):
         ):
             raise source.error(
                 "the defaults of this run are in another config of verl than ppo_trainer and ppo_megatron_trainer, which is "
-                f"not read; {STATE}"
+                f"not read; {state_with(source)}"
             )
         mode = str(given.get("trainer.v1.trainer_mode"))
         apart = [key for key in given if key.startswith(("async_training.", "rollout."))]  # of experimental trainers
         if "async" in mode or apart:
             what = apart[0] if apart else f"trainer.v1.trainer_mode {mode}"
-            raise source.error(f"{what} is of an asynchronous run, which is not read; {STATE}")
+            raise source.error(f"{what} is of an asynchronous run, which is not read; {state_with(source)}")
         return config, MEGATRON if megatron else FSDP, {f"{_ACTOR}lr": 1e-6, BATCH: 1024, "trainer.total_epochs": 30}
 
     def remarks(self, keys: Keys, settings: Settings, optimizer: Optimizer) -> Iterator[str]:
@@ -199,7 +199,7 @@ class Verl(Trainer):
         """Raise for keys that are not read and may change the curve, and for values that the script does not say."""
         for key, value in given.items():
             if value is not None and self._concerns_curve(key, value, optimizer):
-                raise source.error(f"{key} of verl is not read; {STATE}")
+                raise source.error(f"{key} of verl is not read; {state_with(source)}")
             if self.decides(key, given) and not is_known(value):  # behind an option, such as --config-name
                 raise source.error(
                     f"the script does not say what {key}={readable(value)} is; --set {key}=VALUE gives it"

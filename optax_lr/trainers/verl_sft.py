@@ -6,12 +6,12 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 
-from optax_lr.sources.errors import STATE
 from optax_lr.sources.source import Processes, Source
 from optax_lr.trainers.base import Data, whole_batches
 from optax_lr.trainers.hydra import base_of, extends, named_config
 from optax_lr.trainers.keys import Keys
 from optax_lr.trainers.settings import Settings
+from optax_lr.trainers.usual_names import state_with
 from optax_lr.trainers.verl import BATCH, FOLDER, Verl, by_nodes
 from optax_lr.trainers.verl_optimizers import FSDP, MEGATRON, SFT, Optimizer
 
@@ -65,7 +65,7 @@ class VerlSFT(Verl):
         if config not in ("", usual) or engine not in _OPTIMIZERS or not (older or optim == engine):
             raise source.error(
                 f"the defaults of this run are in another config of verl than {usual} with engine and optim fsdp or megatron, "
-                f"which is not read; {STATE}"
+                f"which is not read; {state_with(source)}"
             )
         if older:
             return config, SFT, {"optim.lr": 1e-5, **length}

@@ -58,6 +58,7 @@ def test_several_documents_are_several_configs(tmp_path):
         ("- {step: 1, loss: 2.0}\n", "the file holds a list, not keys with values; it looks like a log, which audit reads"),
         ("just text\n", "the file holds a str, not keys with values"),
         ("learning_rate: 1e-4\nlearning_rate: 2e-4\n", "learning_rate is given twice, in lines 1 and 2; keep one"),
+        ("lr: 1\nf: !name:torch.optim.Adam\n  lr: !ref <lr>\n", "!name:torch.optim.Adam in line 2 is a tag of SpeechBrain's HyperPyYAML, which"),
         ("learning_rate: [1e-4\n", "not YAML: did not find expected ',' or ']' in line 2"),
         ("model:\n  path: {{root}}/m\nlr: 1\n", "a template, whose {{root}} in line 2 is not filled in"),
         ("stage: sft\ntemplate: t\nlearning_rate: '1e-4'\n", "must be a number, not the text '1e-4': write 0.0001, without quotes"),

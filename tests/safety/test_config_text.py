@@ -329,7 +329,7 @@ def test_a_bad_setting_of_a_named_file_is_named_without_its_value(tmp_path):
         "learning_rate: 1\nnum_train_epochs: 0": "a.sh: num_train_epochs must be above 0, not 0: no step would be trained",
         "max_steps: 9\nmin_epochs: 3\nxyzzy: 1": "a.sh: min_epochs is not a key of TRL; --set min_epochs=null leaves it out if "
         "the schedule does not depend on it; otherwise state the schedule: optax-lr show --set learning_rate=RATE "
-        "--set lr_scheduler_type=KIND --set warmup_steps=N --set max_steps=N",
+        "--set lr_scheduler_type=KIND --set warmup_steps=N --set max_steps=9",
         "a: [xyzzy": "a.sh: c.yaml cannot be used; read that file itself to see why",
         "learning_rate: 1": "a.sh: warmup_steps must be a number, not 'few'",
     }.items():

@@ -31,8 +31,27 @@ def test_the_kind_as_the_text_of_an_enum(tmp_path):
     assert repr(olr.read_config(path).plan().schedule) == repr(olr.Cosine(5e-5, 9))
 
 
-def test_a_run_of_another_program_is_refused(tmp_path):
+def test_a_run_of_grpo(tmp_path):
+    path = recorded(tmp_path, learning_rate=3e-5)
+    path.write_text(path.read_text() + "num_generations: {value: 8}\n")
+    with pytest.raises(
+        olr.ConfigError, match=r"GRPO or RLOO is not counted; state the schedule: .* learning_rate=3e-05"
+    ):
+        olr.read_config(path)
+    path.write_text(path.read_text().replace("value: -1\n", "value: 9\n"))
+    assert olr.read_config(path).plan().max_steps == 9
+
+
+def test_a_run_of_another_program_is_read_as_its_plain_keys(tmp_path):
     path = tmp_path / "config.yaml"
-    path.write_text("wandb_version: 1\nlearning_rate: {value: 1.0e-4}\nlr_scheduler_type: {value: cosine}\n")
-    with pytest.raises(olr.ConfigError, match="a Weights & Biases run"):
+    path.write_text(
+        "wandb_version: 1\nlearning_rate: {value: 1.0e-4}\nsave_strategy: {desc: null, value: steps}\nmax_steps: {value: 9}\n"
+    )
+    config = olr.read_config(path)
+    assert repr(config.plan().schedule) == repr(olr.Linear(1e-4, 9))
+    assert "the settings are those that a W&B run recorded" in config.notes
+    path.write_text("train:\n  desc: null\n  value: {lr: 1.0e-4, scheduler: cosine, total_steps: 50}\n")
+    with pytest.raises(
+        olr.ConfigError, match=r"knows the use of train\.lr 0\.0001, train\.scheduler cosine; .*max_steps=50"
+    ):
         olr.read_config(path)

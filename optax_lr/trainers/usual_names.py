@@ -1,0 +1,96 @@
+"""The settings of a schedule by the usual names that programs of people's own have for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from optax_lr.sources.errors import stated
+from optax_lr.sources.source import Source
+from optax_lr.trainers.keys import assignments
+
+_RATE = re.compile(r"(?:^|_)(?:lr|learning_?rate|lrs)(?:_|$)")
+_ENDS_AS_RATE = re.compile(rf"{_RATE.pattern.removesuffix('(?:_|$)')}$")
+_SCHEDULE = re.compile(r"(?:^|_)(?:warmup|sched\w*|decay_(?:steps|style|type)|anneal\w*)(?:_|$)")
+# Schedules and lengths of something else, such as the noise of a diffusion model and an evaluation.
+_OTHER = re.compile(
+    r"(?:^|_)(?:noise|flow|sigma|logit|weighting|sampl\w+|diffusion|timesteps?|betas?|mask\w*|ema|kl|temp\w*|tau|eps\w*|dropout|"
+    r"momentum|curriculum|loss|entropy|eval\w*|val\w*|test\w*)(?:_|$)"
+)
+_FLOOR = re.compile(r"(?:^|_)(?:min|final|end)_?(?:lr|learning_rate)|(?:lr|eta)_min$")
+_KINDS = ("constant", "constant_with_warmup", "cosine", "cosine_with_restarts", "inverse_sqrt", "linear", "polynomial")
+# The last part of a dotted name.
+_USUAL = {
+    "warmup_steps": r"(?:lr_|num_)*warmup_(?:steps|iters|iterations|updates)",
+    "learning_rate": r"(?:(?:base|peak|max|optim|optimizer|adam|train|training)_)*(?:lr|learning_?rate)",
+    "lr_scheduler_type": r"(?:lr_|learning_rate_)*(?:sched[a-z]*|decay_style)(?:[_.](?:name|type|kind))?",
+    "max_steps": r"(?:(?:max|total|train|training|num)_)+(?:steps|iters|iterations|updates?)",
+}
+
+
+def rates_of(values: Mapping[str, object]) -> list[tuple[str, object]]:
+    """The settings of a rate at any depth, by their dotted names, the rates themselves first.
+
+    >>> rates_of({"model": {"mask_anneal_steps": 9}, "training": {"scheduler": "cosine", "lr": 1e-4}})
+    [('training.lr', 0.0001), ('training.scheduler', 'cosine')]
+    """
+    found = [(place, value) for place, value in _leaves(values) if _is_rate(place)]
+    return sorted(found, key=lambda one: not _ENDS_AS_RATE.search(_word(one[0])) or bool(_FLOOR.search(_word(one[0]))))
+
+
+def _is_rate(place: str) -> bool:
+    """Whether a key is the rate or a setting of its schedule, by the usual names."""
+    word = _word(place)
+    return bool(_RATE.search(word) or (_SCHEDULE.search(word) and not _OTHER.search(word)))
+
+
+def _word(place: str) -> str:
+    return re.sub(r"[.-]", "_", place.lower())
+
+
+def state_with(source: Source) -> str:
+    """What to do about a schedule that is not read: `stated` with the settings of a config that have a usual name and one value.
+
+    >>> optim = {"lr": 0.1, "sched": {"name": "cosine"}, "warmup_steps": 5}
+    >>> print(state_with(Source("a.yaml", {"optim": optim, "noise": {"schedule": "linear"}}, {}, "yaml")))
+    state the schedule: optax-lr show --set learning_rate=0.1 --set lr_scheduler_type=cosine --set warmup_steps=5 --set max_steps=N
+    """
+    found: dict[str, set[object]] = {name: set() for name in _USUAL}
+    leaves = list(_leaves({**source.given, **assignments(source.positional)}))
+    for place, value in leaves:
+        word = place.lower().replace("-", "_")
+        name = next((name for name, pattern in _USUAL.items() if re.search(rf"(?:^|\.){pattern}$", word)), "")
+        if name and not _OTHER.search(_word(place)) and (usual := _usual(name, value)) is not None:
+            found[name].add(usual)
+    if found["lr_scheduler_type"].difference(_KINDS) or any(_FLOOR.search(_word(place)) for place, _ in leaves):
+        found["lr_scheduler_type"].clear()  # which says less than the schedule
+    return stated(**{name: each.pop() for name, each in found.items() if len(each) == 1})
+
+
+def _usual(name: str, value: object) -> object:
+    """The value of a setting; None where it is none of its usual values."""
+    if name == "lr_scheduler_type":
+        return str(value)
+    try:
+        number = float(value)  # type: ignore[arg-type]  # texts and numbers
+    except (TypeError, ValueError, OverflowError):
+        return None
+    if name == "learning_rate":
+        return number if 0 < number < 1 else None
+    return int(number) if 1 < number < 10**9 and number == int(number) else None
+
+
+def _leaves(values: object, place: str = "", depth: int = 6) -> Iterator[tuple[str, object]]:
+    """The values at any depth that are no mappings, lists or null, by their dotted names; the one value of a list is its own."""
+    above = f"{place}." if place else ""
+    pairs: Iterable[tuple[object, object]] = ()
+    if isinstance(values, Mapping):
+        pairs = values.items()
+    elif isinstance(values, list) and len(values) == 1 and not isinstance(values[0], (Mapping, list)):
+        yield place, values[0]
+    elif isinstance(values, list):
+        pairs = enumerate(values)
+    elif values is not None:
+        yield place, values
+    for key, value in pairs if depth else ():
+        yield from _leaves(value, f"{above}{key}", depth - 1)
