@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from optax_lr.sources.python.constructors import HOMES
 from optax_lr.sources.source import Source
@@ -54,7 +54,7 @@ def script_of(source: Source) -> KnownScript | None:
 
 
 def target_of(
-    values: Mapping[str, object], classes: Container[str], depth: int = 3
+    values: Mapping[Any, object], classes: Container[str], depth: int = 3
 ) -> tuple[str, tuple[str, ...]] | None:
     """The one of these classes that Hydra turns a mapping into, by its `_target_`, and where that mapping is.
 
@@ -69,7 +69,7 @@ def target_of(
     return found[0] if len(found) == 1 else None
 
 
-def class_of(values: Mapping[str, object]) -> str:
+def class_of(values: Mapping[Any, object]) -> str:
     """The class of transformers, TRL or a package like them that Hydra turns a mapping into; empty for any other."""
     home, _, name = str(values.get(TARGET, "")).partition(".")
     return name.rpartition(".")[2] if home in HOMES else ""

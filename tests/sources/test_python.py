@@ -370,7 +370,6 @@ def test_notes_on_trainers_and_runs_are_about_this_config(tmp_path):
         ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "torch.optim.lr_scheduler.LambdaLR in line 2 is not read as a config; state the schedule: optax-lr show --set learning_rate=RATE --set lr_scheduler_type=KIND --set warmup_steps=N --set max_steps=N, or write its function as an olr.Function"),
         ("import torch\nplan = torch.optim.lr_scheduler.ReduceLROnPlateau(o)\n", "ReduceLROnPlateau in line 2 is never stepped, so that the rate of its optimizer is constant; state the schedule"),
         ("import torch\nplan = torch.optim.lr_scheduler.ReduceLROnPlateau(o)\nplan.step(loss)\n", "it follows a metric, so that only a log has its rates"),
-        ("import optax\noptax.exponential_decay(1e-3, 100, 0.9)\n", "olr.plot draws it"),
         ("from trl import *\nfrom trl import OnlineDPOConfig\nTrlParser((A, OnlineDPOConfig))\n", "OnlineDPOConfig from the command line: read the shell script that starts this one, or the YAML file of its --config, with --trainer trl-online-dpo"),
         (f"{HEAD}HfArgumentParser(TrainingArguments)\n", "fills TrainingArguments from the command line: read the shell script that starts this one"),
         ("from torchtune import config\n", "the code of torchtune, whose settings are in a YAML file"),

@@ -72,6 +72,7 @@ RENAMED = {
 _OPTAX = "optax."
 _TORCH = "torch.optim.lr_scheduler."
 _WARMUP_COSINE = "init_value peak_value warmup_steps decay_steps end_value exponent"
+_EXPONENTIAL = "transition_steps decay_rate transition_begin staircase end_value"
 _ONE_CYCLE = (
     "optimizer max_lr total_steps epochs steps_per_epoch pct_start anneal_strategy cycle_momentum base_momentum max_momentum "
     "div_factor final_div_factor three_phase last_epoch"
@@ -87,6 +88,13 @@ SCHEDULES: Mapping[str, tuple[str, ...]] = {
         f"{_OPTAX}warmup_cosine_decay_schedule": _WARMUP_COSINE,
         f"{_OPTAX}warmup_constant_schedule": "init_value peak_value warmup_steps",
         f"{_OPTAX}join_schedules": "schedules boundaries",
+        f"{_OPTAX}exponential_decay": f"init_value {_EXPONENTIAL}",
+        f"{_OPTAX}warmup_exponential_decay_schedule": f"init_value peak_value warmup_steps {_EXPONENTIAL}",
+        f"{_OPTAX}cosine_onecycle_schedule": "transition_steps peak_value pct_start div_factor final_div_factor",
+        f"{_OPTAX}linear_onecycle_schedule": "transition_steps peak_value pct_start pct_final div_factor final_div_factor",
+        f"{_OPTAX}piecewise_constant_schedule": "init_value boundaries_and_scales",
+        f"{_OPTAX}piecewise_interpolate_schedule": "interpolate_type init_value boundaries_and_scales",
+        f"{_OPTAX}sgdr_schedule": "cosine_kwargs",
         f"{_TORCH}StepLR": "optimizer step_size gamma last_epoch",
         f"{_TORCH}MultiStepLR": "optimizer milestones gamma last_epoch",
         f"{_TORCH}ExponentialLR": "optimizer gamma last_epoch",
@@ -121,7 +129,7 @@ OPTIMIZERS = frozenset(f"{module}{name}" for module, names in _OPTIMIZERS.items(
 # A function of the script, times the rate of the optimizer.
 LAMBDA = f"{_TORCH}LambdaLR"
 # Calls that combine schedules in a way that is not supported: their arguments are not the schedule.
-NOT_READ_WHOLE = (*("ChainedScheduler", "LambdaLR", "piecewise_interpolate_schedule", "chain_schedules"),)
+NOT_READ_WHOLE = ("ChainedScheduler", "LambdaLR")
 BY_HAND = f"{STATE}, or write its function as an olr.Function"
 # What to do with schedules of other packages that are no config.
 ELSEWHERE = {
