@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from optax_lr.launchers import options_of, program_of, separated
 from optax_lr.sources import shell
 from optax_lr.sources.documents import renamed
 from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.files import text_of
 from optax_lr.sources.marks import MARK, readable
 from optax_lr.sources.source import Program, Source
 from optax_lr.text import words
@@ -58,9 +60,14 @@ def training_commands(path: str, text: str, folder: Path, files: Mapping[str, st
         )
     kept: list[Source] = []
     cut: list[str] = []
+    evaluations: list[str] = []
     for made in ran:
         source = command_source(path, made, folder)
         cut += [why for _, why in source.ignored]
+        if option := _only_evaluates(source):
+            what = f"the command in line {made.line} has --{option} and no --do_train, so that it trains nothing"
+            evaluations.append(f"{what}; add --do_train for a plan")
+            continue
         by_options = any(trainer.recognise(source) is not None for trainer in _LOOPS)
         found = [] if by_options else configs_of_script(source, files or {})
         for config in found or ([source] if _trains(source) else []):
@@ -69,7 +76,7 @@ def training_commands(path: str, text: str, folder: Path, files: Mapping[str, st
     if not kept and cut:
         raise ConfigError(f"{path}: {cut[0]}; take the comment out, or write the missing \\")
     if not kept:
-        raise ConfigError(f"{path}: {what_it_has(every, text)}")
+        raise ConfigError(f"{path}: {evaluations[0] if evaluations else what_it_has(every, text)}")
     return renamed(path, kept)
 
 
@@ -137,10 +144,6 @@ def _trains(source: Source) -> bool:
     head, _, work = program.name.partition(" ")
     if program.name in ("", *_TOOLS) or any(work in trainer.not_training.get(head, ()) for trainer in _CERTAIN):
         return False
-    if "do_train" not in program.options and (
-        "do_predict" in program.options or ("do_eval" in program.options and _EXAMPLE.search(program.name))
-    ):
-        return False  # transformers' examples train with --do_train alone
     if refusal(source) is not None or any(trainer.recognise(source) is not None for trainer in _CERTAIN):
         return True
     if SETTING_NAMES & source.values.keys() - _NOT_ALONE:
@@ -148,3 +151,16 @@ def _trains(source: Source) -> bool:
     if program.launcher or program.name.endswith(".py"):
         return any(map(concerns_curve, source.values)) or named_file(source) is not None
     return False
+
+
+def _only_evaluates(source: Source) -> str:
+    """The option by which a command only evaluates, in scripts that train with --do_train alone; empty for any other command."""
+    program = source.command
+    option = next((word for word in ("do_predict", "do_eval") if word in program.options), "")
+    if not option or "do_train" in program.options:
+        return ""
+    path, _ = source.file(program.name)
+    tests = option == "do_predict"  # whether the script tests do_train
+    with contextlib.suppress(ConfigError):
+        tests = tests if path is None else ".do_train" in text_of(str(path))
+    return option if tests or _EXAMPLE.search(program.name) else ""

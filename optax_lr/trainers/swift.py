@@ -14,14 +14,19 @@ from optax_lr.trainers.keys import Default
 from optax_lr.trainers.known import keys_of
 from optax_lr.trainers.settings import ARGPARSE, SETTING_NAMES, STRICT, Settings
 from optax_lr.trainers.training_arguments import FIELDS
-from optax_lr.trainers.transformers import Transformers
+from optax_lr.trainers.transformers import Transformers, rounding_notes, updates_of
 
 _MARKS = words("tuner_type train_type split_dataset_ratio model_author rlhf_type use_hf agent_template")
 _OLD = words("sft_type custom_train_dataset_path dataset_test_ratio template_type lora_dtype train_dataset_sample")
 _PARALLEL = ("sequence_parallel_size", "deepspeed_autotp_size")
 _OLD_NEEDS = ("lr_scheduler_type", "num_train_epochs", "learning_rate", "warmup_ratio")
 _ALIASES = frozenset({"train_type", "dataset_shuffle", "check_model", "use_chat_template", "config", "target_modules"})
-WORLD = "global_world_size"  # in the args.json that it saves with a run
+_TORCHACC = words(
+    "metric_warmup_step acc_steps"
+)  # `TorchAccArguments` of 3.0 to 3.6: the steps of its own speed measurement
+WORLD = (
+    "global_world_size"  # in the args.json that it saves with a run, where its keys are all attributes of its arguments
+)
 
 
 class Swift(Transformers):
@@ -54,7 +59,7 @@ class Swift(Transformers):
         return values | {key: value for key, value in source.values.items() if key != "config"}
 
     def known(self) -> frozenset[str]:
-        return FIELDS | keys_of("swift") | _ALIASES | _OLD | {WORLD, "local_world_size"}
+        return FIELDS | keys_of("swift") | _ALIASES | _OLD | _TORCHACC | {WORLD, "local_world_size"}
 
     def read(self, source: Source, found: Recognised) -> Reading:
         values, name = {str(key): value for key, value in source.values.items()}, source.name
@@ -110,7 +115,8 @@ class Swift(Transformers):
         ignored = tuple((key, why) for key, why in made.ignored if key != "val_size")
         if ratio is not None and values.get("val_dataset") is not None:
             ignored += (("split_dataset_ratio", "ms-swift sets it to 0 with val_dataset"),)
-        return made._replace(notes=notes, ignored=ignored, processes=_processes(values))
+        unknown = () if WORLD in values else made.unknown
+        return made._replace(notes=notes, ignored=ignored, unknown=unknown, processes=_processes(values))
 
     def _defaults(self, values: Mapping[str, object], *, of_class: bool) -> tuple[Default, ...]:
         """Its defaults; the rate by the tuner is that of its commands, and its class has transformers' own."""
@@ -131,7 +137,10 @@ class Swift(Transformers):
         return tuple(Default(key, value, whose) for key, (value, whose) in standing.items() if values.get(key) is None)
 
     def steps_per_epoch(self, settings: Settings, data: Data, version: str) -> int | None:
-        """Each process takes its part of the examples, rounded down; batches and groups are rounded up. GRPO has TRL's sampler."""
+        """Each process takes its part of the examples, rounded down, and batches are rounded up; GRPO has TRL's sampler.
+
+        The groups are those of the Trainer in that version of transformers.
+        """
         group, batch = settings.gradient_accumulation_steps, settings.per_device_train_batch_size
         if settings.own["accumulates"]:  # as many as make 16 examples an update
             group = max(1, math.ceil(16 / batch / data.processes))
@@ -142,15 +151,15 @@ class Swift(Transformers):
         batches = examples // batch if settings.dataloader_drop_last else -(-examples // batch)
         if batches == 0:
             raise too_few(settings, data, batch)
-        return max(1, -(-batches // group))
+        return updates_of(batches, group, version)
 
     def validation_examples(self, examples: int, share: float) -> int:
         """Rounded down, but at least one."""
         return validation_examples(examples, share)
 
     def notes(self, settings: Settings, max_steps: int, version: str) -> Iterator[str]:
-        """It keeps `warmup_ratio` for every version of transformers."""
-        yield from ()
+        """The count of older versions; it keeps `warmup_ratio` for every version of transformers."""
+        yield from rounding_notes(settings, version)
 
 
 def tuner_of(source: Source, values: Mapping[str, object]) -> str | None:

@@ -28,6 +28,7 @@ from optax_lr.trainers.settings import (
     NO,
     SETTING_NAMES,
     STRICT,
+    YES,
     Filled,
     Rules,
     Settings,
@@ -137,6 +138,13 @@ class Transformers(Trainer):
         all_recorded = len(FIELDS & values.keys()) > _MOST_STATED  # then false is the default, whatever was run
         if source.form not in ("python", "notebook", "card") and values.get("do_train") in NO and not all_recorded:
             raise source.error("do_train is false, so that nothing is trained; --set do_train=true gives a plan")
+        if (
+            self.name in ("hf", "llamafactory")
+            and not source.constructor
+            and values.get("do_train") is None
+            and values.get("do_predict") in YES
+        ):
+            raise source.error("do_predict without do_train trains nothing; --set do_train=true gives a plan")
         foreign = list(foreign_keys(values, self.title, place))
         meant = dict(MEANT)
         if source.form == "command":  # whose program may take them for its own use
@@ -210,9 +218,7 @@ class Transformers(Trainer):
         else:
             batches = -(-batches // data.processes)
         batches *= settings.sequence_parallel_size
-        if version_of(version) < ROUNDED_UP:
-            return max(1, batches // group)
-        return max(1, -(-batches // group))
+        return updates_of(batches, group, version)
 
     def total_steps(self, settings: Settings, per_epoch: int | None, data: Data | None, version: str) -> int:
         """Optimizer steps of the run: `max_steps` unless it is negative, else whole epochs, rounded up.
@@ -263,11 +269,7 @@ class Transformers(Trainer):
         if max_steps == 0:
             meaning = "max_steps: 0 does not mean the epochs from transformers 4.49 on: the trainer makes one step, at schedule(0)"
             yield f"{meaning}. -1 means them; for a run before that give --transformers-version 4.48.3"
-        if settings.older and settings.max_steps < 0 and settings.gradient_accumulation_steps > 1 and at >= ROUNDED_UP:
-            rounds = (
-                f"{settings.older} is of older versions; transformers before 4.52 rounds the updates of an epoch down"
-            )
-            yield f"{rounds}. For a run of that time give --transformers-version 4.48.3"
+        yield from rounding_notes(settings, version)
         if ratio is None or (settings.lr_scheduler_type == "constant" and settings.scheduler_block is None):
             return
         here = int(self.warmup_steps(settings, max_steps, version))
@@ -347,6 +349,19 @@ DEFAULTS: Mapping[str, object] = {
     for key in CURVE_KEYS
     if (default := default_of("transformers", "TrainingArguments", key)) is not None
 }
+
+
+def updates_of(batches: int, group: int, version: str) -> int:
+    """The updates of an epoch of batches: transformers before 4.52 does not count the last, smaller group."""
+    return max(1, batches // group if version_of(version) < ROUNDED_UP else -(-batches // group))
+
+
+def rounding_notes(settings: Settings, version: str) -> Iterator[str]:
+    """A note that an older version counts the updates of an epoch otherwise, where a key shows that the run may be of one."""
+    several = settings.gradient_accumulation_steps > 1 or settings.own.get("accumulates")
+    if settings.older and settings.max_steps < 0 and several and version_of(version) >= ROUNDED_UP:
+        rounds = f"{settings.older} is of older versions; transformers before 4.52 rounds the updates of an epoch down"
+        yield f"{rounds}. For a run of that time give --transformers-version 4.48.3"
 
 
 def in_section(values: Mapping[str, Any], section: tuple[str, ...]) -> dict[str, Any]:

@@ -295,6 +295,16 @@ def test_commands_of_examples_that_do_not_train_are_left_out(tmp_path):
         "python run_glue.py --do_eval --num_train_epochs 3 --learning_rate 2e-5\n",
     )
     assert float(config.plan(num_examples=64).schedule.learning_rate) == 1e-5
+    (tmp_path / "t.py").write_text(
+        "from transformers import TrainingArguments\nTrainingArguments(learning_rate=1e-5)\n"
+    )
+    assert len(scripts(tmp_path, "python t.py --do_eval --seed 1\n")) == 1
+    (tmp_path / "t.py").write_text((tmp_path / "t.py").read_text() + "if args.do_train:\n    trainer.train()\n")
+    with pytest.raises(olr.ConfigError, match="line 1 has --do_eval and no --do_train, so that it trains nothing; add"):
+        scripts(tmp_path, "python t.py --do_eval --seed 1\n")
+    words = ["run_summarization.py", "--do_predict", "--per_device_train_batch_size", "8"]
+    with pytest.raises(olr.ConfigError, match="do_predict without do_train trains nothing"):
+        olr.read_config(words)
 
 
 @pytest.mark.parametrize(

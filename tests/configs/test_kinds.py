@@ -153,7 +153,7 @@ REFUSALS = {
     "two names of a key of ms-swift": ("z.sh", "swift sft --model m --dataset d --train_type full --tuner_type lora", "train_type and tuner_type differ"),
     "a fork of OpenRLHF": ("o.sh", "deepspeed --module openrlhf.cli.train_grpo --learning_rate 1e-6 --max_epochs 1", "with options of OpenRLHF"),
     "a script with a parser of its own": ("p.sh", "python main.py --learning_rate 1e-4 --epochs 5 --bs 4", "only main.py knows the use of --learning_rate 1e-4, --epochs 5"),
-    "a W&B config": ("w.yaml", "wandb_version: 1\nlearning_rate:\n  desc: null\n  value: 1e-4\n", "Weights & Biases"),
+    "a W&B config": ("w.yaml", "wandb_version: 1\nlr:\n  desc: null\n  value: 1e-4\n", "knows the use of lr 1e-4; read that"),
     "dashes after a YAML of LLaMA-Factory": ("d.sh", "llamafactory-cli train f.yaml --learning_rate 1e-5", "takes key=value and not --learning_rate"),
     "a YAML that is not here, with its overrides": ("y.sh", "llamafactory-cli train f.yaml learning_rate=1e-5", "read that file with --set learning_rate=1e-5"),
     "two lengths of Megatron-SWIFT": (
@@ -221,7 +221,7 @@ FINDINGS = {
         "a.sh", "accelerate launch train_text_to_image.py --learning_rate 1e-5 --max_train_steps 40 --lr 2", "LR110", "--lr is not an option",
     ),
     "a W&B config with a value that is a mapping": (
-        "c.yaml", "wandb_version: 1\nlearning_rate:\n  value: 1e-4\nwarmup_steps:\n  value: {a: 1}\n", "LR101", "Weights & Biases",
+        "c.yaml", "wandb_version: 1\nlearning_rate:\n  value: 1e-4\nwarmup_steps:\n  value: {a: 1}\n", "LR101", "warmup_steps must be a number",
     ),
     "a warmup that is longer than the run": ("w.yaml", HF + "warmup_steps: 100\n", "LR131", "is longer than the run of 20"),
 }  # fmt: skip

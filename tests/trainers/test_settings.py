@@ -113,6 +113,23 @@ def test_a_value_replaces_that_of_a_command_of_words():
     assert olr.read_config(words, values={"steps": 50}).plan().max_steps == 50
 
 
+def test_a_saved_run_of_ms_swift_by_the_rules_of_its_version_of_transformers():
+    saved = {"model": "m", "dataset": ["d"], "train_type": "lora", "evaluation_strategy": "no", "num_train_epochs": 1}
+    saved |= {
+        "per_device_train_batch_size": 1,
+        "global_world_size": 2,
+        "metric_warmup_step": 0,
+        "acc_steps": 1,
+        "rank": -1,
+    }
+    config = olr.read_config(saved)
+    assert (config.refused, config.unknown) == ((), ())
+    plan = config.plan(num_examples=420)
+    assert (plan.max_steps, plan.world_size) == (27, 2)  # groups of ceil(16 / 1 / 2) among 210 batches
+    assert any("--transformers-version 4.48.3" in note for note in plan.notes)
+    assert config.plan(num_examples=420, transformers_version="4.48.3").max_steps == 26
+
+
 def test_ms_swift_cuts_the_examples_for_each_process_first():
     words = [
         *SWIFT[:-2],
