@@ -6,6 +6,7 @@ import dataclasses
 import os
 import re
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from optax_lr.configs.gather import sources_of
 from optax_lr.configs.named_file import named_file, recognised
@@ -316,7 +317,7 @@ def _other_sections(source: Source, section: tuple[str, ...]) -> tuple[str, ...]
     return (f"the settings under {shown} are not in this plan, which is that of {whose}",)
 
 
-def _listed_settings(values: Mapping[str, object], above: tuple[str, ...] = (), depth: int = 3) -> list[str]:
+def _listed_settings(values: Mapping[Any, object], above: tuple[str, ...] = (), depth: int = 3) -> list[str]:
     """The keys of lists whose entries have settings of a run, such as `curriculum.phases`."""
     found = []
     for key, inner in values.items():
