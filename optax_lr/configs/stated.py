@@ -41,7 +41,7 @@ def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], s
     stated = unknown | {
         key: str(readable(value)) for key, _, value in assigned if not is_known(value) and key not in overrides
     }
-    whole_call = source.constructor.startswith(("optax.", "torch.optim."))  # every argument counts
+    whole_call = source.constructor.startswith(("optax.", "torch.optim.", "timm."))  # every argument counts
     irrelevant = frozenset() if count_of(values.get("max_steps")) is None else LENGTH
     missing = {
         key: text

@@ -1,4 +1,4 @@
-"""torch's schedulers in a Python script, made of literals."""
+"""torch's schedulers, and timm's cosine, in a Python script, made of literals."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from optax_lr.schedules import (
     PolynomialDecay,
     Schedule,
     Step,
+    TimmCosine,
 )
 from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
@@ -34,7 +35,11 @@ _CLASSES: Mapping[str, Callable[..., Schedule]] = {
     "LinearLR": LinearRamp,
     "ConstantLR": ConstantFactor,
     "PolynomialLR": PolynomialDecay,
+    "CosineLRScheduler": TimmCosine,
 }
+# Our names of timm's arguments, and those that leave the curve alone.
+_OF_TIMM = {"lr_min": "min_lr", "warmup_t": "warmup_steps", "warmup_lr_init": "warmup_lr"}
+_OF_RUN = ("last_epoch", "t_in_epochs", "initialize", "noise_pct", "noise_std", "noise_seed")
 _LENGTHS = ("T_max", "total_iters", "total_steps")
 _MOMENTUM = ("cycle_momentum", "base_momentum", "max_momentum")
 _UNIT = "a step of this plan is a call of scheduler.step(), an epoch in most scripts"
@@ -45,13 +50,13 @@ class TorchSchedules(Trainer):
 
     name = "torch"
     title = "torch"
-    calls = r"torch\.optim\.lr_scheduler\..*"
+    calls = r"(?:torch\.optim\.lr_scheduler|timm\.scheduler)\..*"
     no_length = "the schedule has no end of its own; give the number of calls of scheduler.step() (--max-steps)"
 
     def read(self, source: Source, found: Recognised) -> Reading:
         """The arguments: the step of the plan is a call of `scheduler.step()`, an epoch in most scripts."""
         name, kind = source.name, source.constructor.rpartition(".")[2]
-        values = {key: value for key, value in source.given.items() if key not in ("last_epoch", *_MOMENTUM)}
+        values = {key: value for key, value in source.given.items() if key not in (*_OF_RUN, *_MOMENTUM)}
         _check(source, values)
         notes: tuple[str, ...] = (_UNIT,)
         if kind == "OneCycleLR":
@@ -61,6 +66,15 @@ class TorchSchedules(Trainer):
             ordered = sorted(values["milestones"])
             notes += ("milestones are out of order; torch takes them by size",) * (ordered != values["milestones"])
             values["milestones"] = ordered
+        if kind == "CosineLRScheduler":
+            values = {_OF_TIMM.get(key, key): value for key, value in values.items()}
+            notes = (
+                "a step of this plan is the number that scheduler.step() or step_update() is given, an epoch in most scripts",
+            )
+            if "noise_range_t" in values:
+                raise source.error(
+                    "noise_range_t adds random noise to the rates; leave it out with --set noise_range_t=null"
+                )
         rate = values.pop("learning_rate", values.pop("max_lr", None))
         length = next((values[key] for key in _LENGTHS if key in values), None)
         if kind == "SequentialLR":
@@ -73,6 +87,8 @@ class TorchSchedules(Trainer):
             last = next((parts[-1][1][key] for key in _LENGTHS if key in parts[-1][1]), None)
             length = None if last is None else last + sum(starts[-1:])
             values = {"parts": parts, "milestones": starts}
+        if kind == "CosineLRScheduler" and values.get("cycle_limit", 1) == 1:
+            length = values["t_initial"] + (values.get("warmup_steps", 0) if values.get("warmup_prefix") else 0)
         taken = {"learning_rate": rate, "max_steps": length}
         settings = Settings.of(name, taken, trainer=self.name, lr_scheduler_type=kind, own=values)
         return Reading(settings, notes=notes)
@@ -94,6 +110,8 @@ class TorchSchedules(Trainer):
 
 def _rising(kind: str, values: Mapping[str, Any]) -> int:
     """The steps before the peak of a scheduler that begins below it."""
+    if kind == "CosineLRScheduler":
+        return int(values.get("warmup_steps", 0))
     if kind == "OneCycleLR":
         return max(0, math.ceil(float(values.get("pct_start", 0.3)) * int(values["total_steps"]) - 1))
     rises = kind == "LinearLR" and values.get("start_factor", 1 / 3) < values.get("end_factor", 1.0)
@@ -111,7 +129,7 @@ def _check(source: Source, values: Mapping[str, Any]) -> None:
                 raise source.error("SequentialLR without schedulers is no schedule")
             for part in value:
                 _check(source, {name: inner for name, inner in part.items() if name != "constructor"})
-        elif key not in ("anneal_strategy", "three_phase") and value is not None:
+        elif key not in ("anneal_strategy", "three_phase", "warmup_prefix") and value is not None:
             finite_number(f"{source.name}: {key}", value)
 
 

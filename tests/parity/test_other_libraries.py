@@ -180,6 +180,35 @@ def test_real_timm_schedulers(timm_scheduler, name, settings, compared):
     compared("timm", 3 * 64)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "CosineLRScheduler(o, t_initial=40)",
+        "CosineLRScheduler(o, 40, 1e-6, warmup_t=5, warmup_lr_init=1e-6, t_in_epochs=True)",
+        "CosineLRScheduler(o, t_initial=30, warmup_t=5, warmup_prefix=True, k_decay=1.5)",
+        "CosineLRScheduler(o, t_initial=10, cycle_mul=2.0, cycle_decay=0.5, cycle_limit=3)",
+    ],
+)
+def test_timms_cosine_in_a_script(timm_scheduler, tmp_path, call, compared):
+    torch_optimizer = optimizer()
+    scheduler = eval(call, {"o": torch_optimizer, "CosineLRScheduler": timm_scheduler.CosineLRScheduler})
+    rates = [torch_optimizer.param_groups[0]["lr"]]
+    for step in range(1, 64):
+        scheduler.step(step)
+        rates.append(torch_optimizer.param_groups[0]["lr"])
+    path = tmp_path / "train.py"
+    path.write_text(
+        f"import torch\nfrom timm.scheduler.cosine_lr import CosineLRScheduler\no = torch.optim.SGD(w, {RATE})\ns = {call}\ns.step(1)\n"
+    )
+    config = olr.read_config(path)
+    assert any(note.startswith("a step of this plan is the number that scheduler.step()") for note in config.notes)
+    assert not any("is given a place" in note for note in config.notes)
+    if "cycle_limit" not in call:
+        assert config.plan().max_steps == (35 if "prefix" in call else 40)
+    np.testing.assert_allclose(config.plan(max_steps=64).schedule(np.arange(64)), rates, rtol=2e-7, atol=1e-11 * RATE)
+    compared("timm", 64)
+
+
 @pytest.mark.parametrize("name", ["linear", "cosine", "cosine_with_restarts", "polynomial", "constant_with_warmup"])
 @pytest.mark.parametrize("warmup", [0, 7])
 @pytest.mark.filterwarnings("ignore")

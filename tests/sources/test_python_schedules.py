@@ -117,12 +117,43 @@ def test_a_scheduler_of_torch(tmp_path, call):
         ("from torch.optim.lr_scheduler import OneCycleLR\nOneCycleLR(o, 0.1)\n", "needs total_steps, or epochs and steps_per_epoch"),
         ("from torch.optim import lr_scheduler\nlr_scheduler.StepLR(o, 3)\n", "learning_rate (the optimizer's lr) is not a literal; give its value with --set learning_rate=VALUE, and the length with --max-steps"),
         ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "is not read as a config"),
+        ("from timm.scheduler import create_scheduler\ncreate_scheduler(args, o)\n", "olr.TimmCosine, TimmTanh and TimmPoly"),
+        ("import torch\nfrom timm.scheduler import CosineLRScheduler as C\nC(torch.optim.SGD(w, lr=1.0), t_initial=9, noise_range_t=3)\n", "random noise to the rates; leave it out with --set noise_range_t=null"),
+        ("import tensorflow as tf\ntf.keras.callbacks.LearningRateScheduler(f)\n", "write its function of the epoch as an olr.Function"),
+        ("from utils import get_scheduler\nget_scheduler('linear', o, 0, 90)\n", "utils.get_scheduler in line 2 makes the schedule"),
+        ("from utils import *\nget_linear_schedule_with_warmup(o, 0, 90)\n", "this script makes no schedule"),
+        ("_base_ = ['a.py']\noptimizer = dict(type='SGD', lr=0.02)\nlr_config = dict(policy='step', warmup='linear')\n", "a config of MMCV (lr_config), which is not read; state the schedule: optax-lr show --set learning_rate=0.02"),
+        ("param_scheduler = [dict(type='LinearLR')]\n", "a config of MMEngine (param_scheduler), which is not read"),
     ],
 )  # fmt: skip
 def test_unsupported_scripts_are_refused_in_one_line(tmp_path, text, message):
     with pytest.raises(olr.ConfigError) as caught:
         read(tmp_path, text)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "from transformers import *",
+        "from mine import *\nfrom transformers.optimization import *",
+        "from utils import get_linear_schedule_with_warmup",
+    ],
+)
+def test_functions_of_transformers_under_their_imports(tmp_path, head):
+    (tmp_path / "utils.py").write_text("from transformers import get_linear_schedule_with_warmup\n")
+    config = read(tmp_path, f"{head}\nget_linear_schedule_with_warmup(o, 9, 90)\n", values={"learning_rate": 1e-4})
+    assert config.plan().schedule == olr.Linear(1e-4, 90, 9)
+
+
+def test_only_the_scheduler_itself_is_given_to_other_code(tmp_path):
+    text = (
+        "from transformers import get_scheduler\nfrom mine import log, train\ns = get_scheduler('linear', o, 0, 90)\n"
+    )
+    config = read(tmp_path, f"{text}log(s.get_last_lr()[0])\n", values={"learning_rate": 1e-4})
+    assert not any("takes the scheduler" in note for note in config.notes)
+    config = read(tmp_path, f"{text}train([o, s])\n", values={"learning_rate": 1e-4})
+    assert any(note.startswith("train in line 4 takes the scheduler, and is not read") for note in config.notes)
 
 
 def test_the_schedule_of_a_script_with_options(tmp_path):

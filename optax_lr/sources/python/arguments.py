@@ -20,7 +20,7 @@ _Part = TypeVar("_Part")
 # Settings whose expression may contain the length of the training data.
 _LENGTHS = words(
     "max_steps warmup_steps num_training_steps num_warmup_steps T_max total_steps total_iters steps_per_epoch decay_steps "
-    "transition_steps step_size"
+    "transition_steps step_size t_initial warmup_t"
 )
 _NO_CURVE = re.compile(
     r"^(?:output|logging|save|eval|seed|report|run_name|optim|bf16|fp16|weight_decay|temperature|beta|loss|push|hub|top_|fsdp|ddp"

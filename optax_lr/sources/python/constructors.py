@@ -71,6 +71,7 @@ RENAMED = {
 
 _OPTAX = "optax."
 _TORCH = "torch.optim.lr_scheduler."
+_TIMM = "timm.scheduler."
 _WARMUP_COSINE = "init_value peak_value warmup_steps decay_steps end_value exponent"
 _EXPONENTIAL = "transition_steps decay_rate transition_begin staircase end_value"
 _ONE_CYCLE = (
@@ -105,6 +106,8 @@ SCHEDULES: Mapping[str, tuple[str, ...]] = {
         f"{_TORCH}PolynomialLR": "optimizer total_iters power last_epoch",
         f"{_TORCH}OneCycleLR": _ONE_CYCLE,
         f"{_TORCH}SequentialLR": "optimizer schedulers milestones last_epoch",
+        f"{_TIMM}CosineLRScheduler": "optimizer t_initial lr_min cycle_mul cycle_decay cycle_limit warmup_t warmup_lr_init "
+        "warmup_prefix t_in_epochs noise_range_t noise_pct noise_std noise_seed k_decay initialize",
     }.items()
 }
 # The argument that holds the parts of a schedule that is made of several.
@@ -138,5 +141,7 @@ ELSEWHERE = {
     "torch.optim.lr_scheduler.ReduceLROnPlateau": "it follows a metric, so that only a log has its rates, which audit reads",
     "torch.optim.lr_scheduler": "make the scheduler in Python and hand it to olr.from_torch",
     "optax": "it is a schedule of the step already: olr.plot draws it, and docs/from_optax.md has its counterparts",
-    "keras": "olr's classes have the same curves; docs/schedules.md has the table",
+    "timm.scheduler": "olr.TimmCosine, TimmTanh and TimmPoly, or olr.Step and MultiStep, have its curves with its arguments",
+    "keras.callbacks.LearningRateScheduler": "write its function of the epoch as an olr.Function",
+    "keras": "docs/schedules.md has the classes of olr with such curves, and olr.Function takes any other",
 }

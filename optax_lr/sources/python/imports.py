@@ -147,6 +147,11 @@ class Program(Script):
         path, _ = file_below(file_name(module), self.beside)
         return path if path == whole and not whole.with_suffix("").is_dir() else None
 
+    def imported_in(self, module: str, name: str) -> str:
+        """The full name under which a module in the folder imports a name that it does not define; empty for none."""
+        script = self._module(module)
+        return "" if script is None or script.top.values(name) != [None] else script.imported.get(name, "")
+
     def _parsed_module(self, path: Path) -> Program | None:
         """The parsed module; None if it is not Python, or if all modules together are longer than one script may be."""
         try:

@@ -65,6 +65,9 @@ def why_nothing(script: Script, is_config: Callable[[str], bool | None] = lambda
         if any(re.match(pattern, name) for name in (*script.modules, *script.imported.values())):
             return f"this is the code of {whose}"
     rate = min(_rates(script), key=lambda rate: rate.value is None, default=None)
+    if package := _open_mmlab(script):
+        value = "RATE" if rate is None else rate.value
+        return f"this is a config of {package}, which is not read; {stated(learning_rate=value or 'RATE')}"
     if elsewhere := _elsewhere(script, f", with {rate.text}" if rate else "", is_config):
         return elsewhere
     if rate is None:
@@ -122,6 +125,15 @@ def _elsewhere(script: Script, rate: str, is_config: Callable[[str], bool | None
                 f"{what}; read {file}" if found else f"{what}; read {other or 'the file that defines it'}, or {STATE}"
             )
     return ""
+
+
+def _open_mmlab(script: Script) -> str:
+    """The package of OpenMMLab whose config the assignments of a script are; empty for none."""
+    names = script.top.names.keys()
+    if "param_scheduler" in names or "optim_wrapper" in names:
+        return f"MMEngine ({', '.join(sorted({'param_scheduler', 'optim_wrapper'} & names))})"
+    policy = script.top.values("lr_config")
+    return "MMCV (lr_config)" if any(isinstance(node, (ast.Call, ast.Dict)) for node in policy) else ""
 
 
 class _Rate(NamedTuple):

@@ -5,13 +5,18 @@ from __future__ import annotations
 import ast
 import re
 
+from optax_lr.sources.python.constructors import HOMES
 from optax_lr.sources.python.imports import Program, file_name
 from optax_lr.sources.python.syntax import Named, texts_of
 from optax_lr.sources.python.unread import KNOWN
 from optax_lr.text import start_of, words
 
 _ROOT = re.compile(r"(?<![\w.'\"])([A-Za-z_]\w*)(?=\.|\[)")
-_PACKAGES = words("absl easydict hydra ml_collections omegaconf pydantic pydantic_settings")
+_PACKAGES = words(
+    "absl addict attr attrs box click clearml composer configargparse dacite detectron2 dotenv draccus easydict environs fire "
+    "fvcore gin hydra jsonargparse lightning_fabric litgpt llmfoundry ml_collections mmcv mmengine munch omegaconf optuna "
+    "pydantic pydantic_settings pyrallis ray sacred simple_parsing tap timm traitlets tyro typer yacs yaml"
+)
 _NO_OBJECT = frozenset({"self", "math", "os", "np", "torch"})
 
 
@@ -46,7 +51,7 @@ def origin_of(script: Program, text: str, depth: int = 3) -> str:
 def _imported(script: Program, name: str, module: str) -> str:
     """Where an imported name comes from; the file of a module in the folder of the script would be read with it."""
     from_module = f"{name} is imported from {module}"
-    installed = module.partition(".")[0] in KNOWN | _PACKAGES
+    installed = module.partition(".")[0] in KNOWN | _PACKAGES | set(HOMES)
     if installed or module.startswith("..") or script.file_of(module) is not None:
         return from_module
     return f"{from_module}; read the script with {file_name(module)} in its folder"

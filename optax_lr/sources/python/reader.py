@@ -44,6 +44,10 @@ _SETTINGS = words(
     "per_device_train_batch_size gradient_accumulation_steps lr_scheduler num_epochs micro_batch_size"
 )
 
+_FUNCTIONS_OF = re.compile(
+    r"(?:transformers|diffusers)(?:\.|$)"
+)  # the packages that have `get_scheduler` and its family
+
 
 def script_sources(
     path: str,
@@ -184,7 +188,18 @@ class Reader:
             return False  # whose arguments have other names and defaults
         if call.name in MAPPINGS or (last in constructors.SWIFT and call.name.startswith("swift.")):
             return True
-        return last in TRAINING_ARGUMENTS | TRL or last in FUNCTIONS
+        return last in TRAINING_ARGUMENTS | TRL or (last in FUNCTIONS and self._is_of_package(call.name))
+
+    def _is_of_package(self, name: str) -> bool:
+        """Whether a function of that name is the one of transformers or diffusers: by its import, also in another module."""
+        root, dot, _ = name.partition(".")
+        if not dot:
+            return not self.script.starred or any(_FUNCTIONS_OF.match(module) for module in self.script.starred)
+        module, _, last = name.rpartition(".")
+        return (
+            _FUNCTIONS_OF.match(root) is not None
+            or _FUNCTIONS_OF.match(self.script.imported_in(module, last)) is not None
+        )
 
     def _plain_parent(self, name: str) -> str | None:
         """The class of arguments to which a class of the script only adds fields and defaults; None for any other class."""
@@ -224,7 +239,7 @@ class Reader:
         last = call.last
         if call.name in SCHEDULES:
             found, notes = arguments_of_class(self.script, call, self.calls)
-            if call.name.startswith("torch."):
+            if call.name.startswith(("torch.", "timm.")):
                 self._note_group()
         elif call.name in OPTIMIZERS:
             found, notes = arguments_of_optimizer(self.script, call, self.calls)
@@ -243,7 +258,7 @@ class Reader:
             if any(length.of_examples is not None for length in found.lengths.values()):
                 notes += [note for _, note in self._data]
         root = call.name.partition(".")[0]
-        if "." in call.name and root not in (*constructors.HOMES, "diffusers", "optax", "torch"):
+        if "." in call.name and root not in (*constructors.HOMES, "diffusers", "optax", "timm", "torch"):
             whose = "transformers" if last in TRAINING_ARGUMENTS else "TRL" if last in TRL else "its own package"
             what = f"{last} is imported from {call.name.rpartition('.')[0]}, which is not read"
             known = re.sub("^(?:ORT|Gaudi|Neuron)", "", last)
@@ -260,7 +275,7 @@ class Reader:
         """
         read = {made.node for made in self.script.calls if made.name in SCHEDULES} | {made.node for made in self._made}
         try:
-            if call.name in SCHEDULES or call.last in FUNCTIONS:
+            if call.name in (*SCHEDULES, constructors.LAMBDA) or call.last in FUNCTIONS:
                 check_branches(self.script, call, read)
         except BranchError as error:
             raise BranchError(f"{self.path}: {error}") from None
@@ -344,9 +359,13 @@ class Reader:
         own = None if LIGHTNING & {name.partition(".")[0] for name in script.modules} else own_rate(script)
         if own is None:
             return None
+        of_branches = [
+            note for call in script.calls if call.name == constructors.LAMBDA for note in self._notes_on_branches(call)
+        ]
         self._note_group()
         notes = [
             *own.notes,
+            *of_branches,
             *may_change(script, [call.node for call in script.calls if call.name in OPTIMIZERS]),
             *self._replaced,
         ]

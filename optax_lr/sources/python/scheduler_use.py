@@ -22,7 +22,7 @@ def notes_on_scheduler(script: Script, call: Call) -> list[str]:
         _handed(script, names),
         _unstepped(script, call),
         _of_another(script, call),
-        _changed(script, names),
+        _changed(script, call, names),
         _replaced(script, call, names),
     )
     return [note for kind in kinds if (note := next(kind, None)) is not None]
@@ -95,10 +95,19 @@ def _handed(script: Script, names: set[str]) -> Iterator[str]:
         )
         if call.name not in imported or known or own:
             continue
-        given = [*call.node.args, *(word.value for word in call.node.keywords)]
-        if any(isinstance(part, ast.Name) and part.id in names for one in given for part in ast.walk(one)):
+        if any(isinstance(part, ast.Name) and part.id in names for given in call.every for part in _passed(given)):
             what = f"{call.last} in line {call.node.lineno} takes the scheduler, and is not read"
             yield f"{what}: it decides how often that is stepped"
+
+
+def _passed(node: ast.expr) -> list[ast.expr]:
+    """The objects in an expression: a name, and those in a list, a tuple or a dict; not what is computed from them."""
+    match node:
+        case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Dict(values=elements):
+            return [part for element in elements for part in _passed(element)]
+        case ast.Starred(value=inner):
+            return _passed(inner)
+    return [node]
 
 
 def _of_another(script: Script, call: Call) -> Iterator[str]:
@@ -115,8 +124,8 @@ def _of_another(script: Script, call: Call) -> Iterator[str]:
         yield f"the script steps {min(stepped & made_here)}, and the scheduler in line {call.node.lineno} is that of {mine.id}"
 
 
-def _changed(script: Script, names: set[str]) -> Iterator[str]:
-    """Code that sets what a scheduler keeps, loads its state, or gives its step() a place."""
+def _changed(script: Script, call: Call, names: set[str]) -> Iterator[str]:
+    """Code that sets what a scheduler keeps, loads its state, or gives its step() a place, which timm's are always given."""
     for node in script.nodes:
         match node:
             case (
@@ -126,7 +135,9 @@ def _changed(script: Script, names: set[str]) -> Iterator[str]:
                 yield f"{name}.{kept} in line {node.lineno} changes the schedule, which is not in this plan"
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="load_state_dict")) if name in names:
                 yield f"{name}.load_state_dict in line {node.lineno} begins at the step of a saved run"
-            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="step"), args=[_, *_]) if name in names:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="step"), args=[_, *_]) if (
+                name in names and not call.name.startswith("timm.")
+            ):
                 yield f"{name}.step in line {node.lineno} is given a place in the schedule, which is not in this plan"
 
 

@@ -157,7 +157,7 @@ def arguments_of_class(script: Script, call: Call, made: Sequence[Call]) -> tupl
         notes.append(f"this script makes {len(made)} schedules; which one runs when is not read")
     found = Arguments(script)
     take_class(found, call)
-    notes += notes_on_scheduler(script, call) if call.name.startswith("torch.") else []
+    notes += notes_on_scheduler(script, call) if call.name.startswith(("torch.", "timm.")) else []
     return found, notes + rates_by_hand(script) + _early_stop(script)
 
 

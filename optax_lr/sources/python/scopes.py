@@ -352,7 +352,12 @@ class Names:
         starred = (f"{module}.{node.id}" for module in self.starred)
         first = self.imported.get(node.id) or next((name for name in starred if name in SCHEDULES), node.id)
         name = ".".join([first, *reversed(parts)])
-        return name.replace("optax.schedules.", "optax.")  # where Optax defines what it has under both names
+        for inner in (
+            "optax.schedules.",
+            "timm.scheduler.cosine_lr.",
+        ):  # which defines what the package has under both names
+            name = name.replace(inner, f"{inner.rstrip('.').rpartition('.')[0]}.")
+        return name
 
     def bound(self, name: str, scope: Scope) -> tuple[list[Binding], Scope]:
         """What the nearest scope that binds a name binds to it, and that scope."""
