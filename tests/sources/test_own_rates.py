@@ -65,6 +65,17 @@ def make(optimizer, warmup, total, floor=0.1):
 scheduler = make(optimizer, 8, total=30)
 """
     + STEPPED,
+    "one of two functions": """
+import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("--sched", default="power")
+args = parser.parse_args([])
+if args.sched == "step":
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 3)
+elif args.sched == "power":
+    scheduler = LambdaLR(optimizer, lambda epoch: 0.9 ** epoch)
+"""
+    + STEPPED,
     "a partial function": """
 def rate(step, *, warmup, power):
     return min(1.0, step / warmup) * (1 - step / 50) ** power

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import contextlib
 import functools
 import math
 import operator
@@ -251,8 +250,12 @@ class Formula:
         if isinstance(node, ast.Name):
             bindings, here = self.script.reaching(node, scope)
             if len(bindings) == 1 and bindings[0].value is not None:
-                with contextlib.suppress(UnknownError):
+                found = self.found
+                before = dict(found.values), dict(found.unknown), dict(found.lengths)
+                try:
                     return self.term(bindings[0].value, here, {})
+                except UnknownError:
+                    found.values, found.unknown, found.lengths = before
             elif len(bindings) == 1 and (given := self.script.argument(node.id, here)) is not None:
                 return self.term(*given, {})
             elif len(bindings) != 1:

@@ -8,6 +8,7 @@ import re
 from typing import NamedTuple
 
 from optax_lr.sources.python.arguments import Arguments
+from optax_lr.sources.python.branches import notes_on_branches, that_run
 from optax_lr.sources.python.constructors import LAMBDA, NOT_READ_WHOLE, SCHEDULES
 from optax_lr.sources.python.formula import STEP, Formula, Term
 from optax_lr.sources.python.loops import take_length_of_loop
@@ -39,10 +40,12 @@ class Own(NamedTuple):
 
 def own_rate(script: Script) -> Own | None:
     """The one rate that a script computes itself; None where it has another schedule, and where its rate is no formula."""
-    made = [call for call in script.calls if call.name in SCHEDULES or call.last in NOT_READ_WHOLE]
+    every = [call for call in script.calls if call.name in SCHEDULES or call.last in NOT_READ_WHOLE]
+    made = that_run(script, every)
     try:
         if len(made) == 1 and made[0].name == LAMBDA:
-            return _of_lambda(script, made[0])
+            own = _of_lambda(script, made[0])
+            return own._replace(notes=own.notes + notes_on_branches(script, made[0], every))
         return None if made else _by_hand(script)
     except UnknownError:
         return None
