@@ -221,7 +221,7 @@ FINDINGS = {
         "a.sh", "accelerate launch train_text_to_image.py --learning_rate 1e-5 --max_train_steps 40 --lr 2", "LR110", "--lr is not an option",
     ),
     "a W&B config with a value that is a mapping": (
-        "c.yaml", "wandb_version: 1\nlearning_rate:\n  value: 1e-4\nwarmup_steps:\n  value: {a: 1}\n", "LR101", "warmup_steps must be a number",
+        "c.yaml", "wandb_version: 1\nlearning_rate:\n  value: 1e-4\nwarmup_steps:\n  value: {a: 1}\n", "LR110", "warmup_steps must be a number",
     ),
     "a warmup that is longer than the run": ("w.yaml", HF + "warmup_steps: 100\n", "LR131", "is longer than the run of 20"),
 }  # fmt: skip
