@@ -10,7 +10,7 @@ from pathlib import Path
 
 from optax_lr.configs.named_file import named_file
 from optax_lr.configs.no_command import what_it_has
-from optax_lr.configs.started import configs_of_script
+from optax_lr.configs.started import configs_of_script, with_own_parser
 from optax_lr.launchers import options_of, program_of, separated
 from optax_lr.sources import shell
 from optax_lr.sources.documents import renamed
@@ -70,7 +70,7 @@ def training_commands(path: str, text: str, folder: Path, files: Mapping[str, st
             continue
         by_options = any(trainer.recognise(source) is not None for trainer in _LOOPS)
         found = [] if by_options else configs_of_script(source, files or {})
-        for config in found or ([source] if _trains(source) else []):
+        for config in found or ([with_own_parser(source)] if _trains(source) else []):
             lines = _option_lines(config.command, text) if config.form == "command" else {}
             kept.append(dataclasses.replace(config, lines=lines))
     if not kept and cut:

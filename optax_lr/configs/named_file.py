@@ -10,14 +10,14 @@ from itertools import chain
 from pathlib import Path
 
 from optax_lr.configs.private import UNUSABLE, Disguise, words_of
-from optax_lr.launchers.accelerate import file_processes, shipped_processes
+from optax_lr.launchers.accelerate import accumulation_note, file_processes, shipped_processes
 from optax_lr.sources.documents import document_of
 from optax_lr.sources.errors import ConfigError, UnreadableError
-from optax_lr.sources.files import text_of
+from optax_lr.sources.files import ELSEWHERE, NOT_FOUND, text_of
 from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.parsing import as_omegaconf
-from optax_lr.sources.source import Form, Processes, Program, Source, count_of
+from optax_lr.sources.source import Form, Processes, Source, count_of
 from optax_lr.text import start_of
 from optax_lr.trainers import Recognised, recognise, trainer_of
 from optax_lr.trainers.base import Trainer
@@ -152,11 +152,12 @@ def _text_below(source: Source, name: str) -> tuple[str, Path]:
     """
     path, outside = source.file(name)
     if path is None:
-        where = "is outside of the folders of the script and of this program" if outside else "is not here"
+        where = "is outside of the folders of the script and of this program" if outside else NOT_FOUND
         where = "is in a folder that the script does not say" if source.below is None else where
+        way = "" if outside or source.below is None else f"{ELSEWHERE}, or "
         raise ConfigError(
-            f"{source.name}: the settings of the command in line {source.command.line} are in {name}, which {where}; read that "
-            f"file{_of_command(source)}"
+            f"{source.name}: the settings of the command in line {source.command.line} are in {name}, which {where}; {way}read "
+            f"that file{_of_command(source)}"
         )
     try:
         return text_of(str(path)), path.parent
@@ -198,24 +199,21 @@ def _over_file(source: Source, name: str, values: dict[str, object], trainer: Tr
 
 
 def with_launcher(source: Source) -> Source:
-    """The source with the number of processes of the launcher's own config file, if its command names one."""
-    processes = None if source.program is None else _processes_of_file(source, source.program)
-    return source if processes is None else dataclasses.replace(source, processes=processes)
-
-
-def _processes_of_file(source: Source, program: Program) -> Processes | None:
-    """The processes by the launcher's config file; None where the command states them, and where no file does."""
-    if program.name.startswith("trl ") and "num_processes" in program.options:
-        return None
-    option = program.options.get("accelerate_config")
-    if program.name.startswith("trl ") and (shipped := shipped_processes(option)) is not None:
-        return shipped
-    name = program.launcher_config or option
-    stated = source.processes is not None and source.processes.decided
-    if stated or not isinstance(name, str) or not is_known(name):
-        return None
+    """The source with what the launcher's own config file says, if its command names one: the processes, and groups of batches."""
+    program = source.program
+    option = None if program is None else program.options.get("accelerate_config")
+    if program is None or not isinstance(name := program.launcher_config or option, str) or not is_known(name):
+        return source
+    values: Mapping[str, object] = {}
     path, _ = source.file(name)
     if path is not None:
         with contextlib.suppress(ConfigError):
-            return file_processes(name, document_of(name, text_of(str(path)), form="yaml", folder=None).values)
-    return None
+            values = document_of(name, text_of(str(path)), form="yaml", folder=None).values
+    of_trl = program.name.startswith("trl ")
+    processes = shipped_processes(option) if of_trl else None
+    if processes is None and not (source.processes is not None and source.processes.decided):
+        processes = file_processes(name, values)
+    if (of_trl and "num_processes" in program.options) or processes is None:
+        processes = source.processes
+    note = accumulation_note(name, values, source.values.get("gradient_accumulation_steps", 1))
+    return dataclasses.replace(source, processes=processes, notes=tuple(dict.fromkeys((*source.notes, *note))))

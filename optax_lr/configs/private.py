@@ -38,7 +38,7 @@ _PLAIN = (
     (rf", not '?{_HIDDEN}'?", ", not a text"),
     (rf" is '?{_HIDDEN}'?, the default of (?!<)", " is the default of "),
     (rf"the default of {_HIDDEN}", "a default of the script"),
-    (rf"^(\w+): {_HIDDEN} is not here", r"\1: the file is not here"),
+    (rf"^(\w+): {_HIDDEN} is not found", r"\1: the file is not found"),
     (rf"^{_HIDDEN} in line", "the code in line"),
     (rf"\*\*{_HIDDEN} of the call", "a mapping that the call unpacks"),
     (rf" the rate of {_HIDDEN} in line", " the rate in line"),

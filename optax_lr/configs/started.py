@@ -12,9 +12,13 @@ from optax_lr.sources.errors import STATE, BranchError, ConfigError
 from optax_lr.sources.files import text_of
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.python import Reader
+from optax_lr.sources.python.imports import texts_below
 from optax_lr.sources.python.run_facts import divided_model
 from optax_lr.sources.source import Source, no_origin
 from optax_lr.trainers.settings import SETTING_NAMES
+
+# What a program of the Trainer has somewhere: its parsers, dataclasses for them, and the Trainer or one built on it.
+_OF_TRAINER = re.compile(r"\b(?:Hf|H4|Trl)ArgumentParser\b|\bTrlParser\b|\w+Arguments\b|Trainer\b")
 
 
 def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]:
@@ -74,6 +78,20 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
         )
         for config in found
     ]
+
+
+def with_own_parser(command: Source) -> Source:
+    """The command, marked if its script parses the options itself: it has their names and nothing of the Trainer.
+
+    Modules below the folder of the script count as parts of it.
+    """
+    path, _ = command.file(command.program_name) if command.program_name.endswith(".py") else (None, False)
+    if path is None:
+        return command
+    texts = list(texts_below(path))
+    named = any(re.search(rf"\b{key}\b", text) for text in texts for key in SETTING_NAMES & command.values.keys())
+    own = named and not any(map(_OF_TRAINER.search, texts))
+    return dataclasses.replace(command, own_parser=own)
 
 
 def _unread_words(command: Source, *, every: bool) -> list[str]:

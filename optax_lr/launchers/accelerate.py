@@ -50,3 +50,16 @@ def file_processes(name: str, values: Mapping[str, object]) -> Processes | None:
     if str(values.get("distributed_type", "")).strip("'\"").upper() == "NO":
         count = 1
     return Processes(count, f"num_processes in {name}") if isinstance(count, int) and count > 0 else None
+
+
+def accumulation_note(name: str, values: Mapping[str, object], given: object) -> tuple[str, ...]:
+    """A note on another number of accumulated batches in a config file of accelerate than is `given`; none without one.
+
+    Source: `accelerate.utils.launch.prepare_deepspeed_cmd_env`, `transformers.integrations.HfTrainerDeepSpeedConfig`.
+    """
+    block = values.get("deepspeed_config")
+    count = count_of(block.get("gradient_accumulation_steps")) if isinstance(block, Mapping) else None
+    if count is None or str(count) == str(given):
+        return ()
+    stated = f"gradient_accumulation_steps {count} in {name}: loops of accelerate take it in place of their own"
+    return (f"{stated}, and transformers' Trainer stops where its own differs",)

@@ -13,6 +13,9 @@ LARGEST_NOTEBOOK = 2**24  # bytes; the pictures of its outputs are in it
 MOST_PARTS = 250_000  # brackets, braces and commas of a notebook, which bound the memory that its JSON takes
 LARGEST_FILE = 2**18  # bytes; a training config is a few hundred
 
+NOT_FOUND = "is not found from the folder of this file or from the working directory"
+ELSEWHERE = "start optax-lr in the folder where the script is started"
+
 
 def text_of(path: str, largest: int = LARGEST_FILE) -> str:
     """The text in `path`: a regular file of UTF-8 (a byte-order mark is let go), small enough for a config.

@@ -136,6 +136,7 @@ class Source:
         ignored: keys without effect, each with the reason.
         notes: what the reader assumed; a line each.
         program: the command that starts the run, for shell scripts.
+        own_parser: whether the script that a command starts is known to parse its options itself.
         constructor: the class or function that takes the keys, in Python: `transformers.TrainingArguments`.
         keywords: the keywords of a call of `constructor` itself.
         modules: the modules that a Python file imports.
@@ -166,6 +167,7 @@ class Source:
     ignored: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
     program: Program | None = None
+    own_parser: bool = False
     constructor: str = ""
     keywords: tuple[str, ...] = ()
     modules: frozenset[str] = frozenset()

@@ -19,7 +19,7 @@ from optax_lr.schedules import (
     Schedule,
 )
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.files import text_of
+from optax_lr.sources.files import NOT_FOUND, text_of
 from optax_lr.sources.parsing import parse
 from optax_lr.sources.source import Source
 from optax_lr.trainers.settings import (
@@ -124,7 +124,7 @@ def scheduler_of(whole: Source, deepspeed: object) -> tuple[SchedulerBlock | Non
             raise ConfigError(
                 f"{source}: deepspeed: {deepspeed} is not a usable DeepSpeed config; read that file itself to see why"
             ) from None
-    where = "is outside of the folders of the config and of this program, and is not read" if outside else "is not here"
+    where = "is outside of the folders of the config and of this program, and is not read" if outside else NOT_FOUND
     return None, (f"deepspeed: {deepspeed} {where}; {replaces}",)
 
 

@@ -35,7 +35,7 @@ class HuggingFace(Transformers):
         found = super().recognise(source)
         if found is None and (target := target_of(source.given, TRAINING_ARGUMENTS)) is not None:
             return Recognised(self.name, f"_target_ {target[0]}", target[1])
-        if found is not None or source.form in ("python", "notebook"):
+        if found is not None or source.form in ("python", "notebook") or source.own_parser:
             return found
         given = {str(key): value for key, value in source.given.items()}
         by = _marks(given, FIELDS)

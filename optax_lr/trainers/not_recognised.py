@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from optax_lr.sources.files import ELSEWHERE, NOT_FOUND
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Source
 from optax_lr.text import start_of
@@ -72,14 +73,16 @@ def _command(source: Source, trainers: Mapping[str, Trainer]) -> str:
     rates = [key for key, _ in rates_of(dict.fromkeys(values, ""))]
     curve = [*rates, *(key for key in values if key not in rates and (key in SETTING_NAMES or concerns_curve(key)))]
     options = ", ".join(f"--{key} {readable(values[key])}" for key in (curve or list(values))[:4])
+    if source.own_parser:
+        return f"{what} parses {options} itself, and only its code has the schedule; {state_with(source)}"
     for name in ("megatron", "diffusers", "hf"):
         known = name == "hf" or sum(key in keys_of(name).union(former_keys(name)) for key in values) > 0.6 * len(values)
         if known and _reads(source, name, (), trainers):
             title = trainers[name].title if name != "hf" else "transformers' Trainer"
             return f"only {what} knows the use of {options}; if it is {title}, name it with --trainer {name}"
     file = what if what.endswith(".py") else f"{what.replace('.', '/')}.py"
-    here = "" if source.file(file)[0] is not None else ", which is not here"
-    return f"only {what} knows the use of {options}; read {file}{here}, or {state_with(source)}"
+    here = f"read {file}" if source.file(file)[0] is not None else f"{file} {NOT_FOUND}; {ELSEWHERE}"
+    return f"only {what} knows the use of {options}; {here}, or {state_with(source)}"
 
 
 def _reads(source: Source, name: str, section: tuple[str, ...], trainers: Mapping[str, Trainer]) -> bool:

@@ -78,7 +78,7 @@ def test_lines_and_dialect_of_a_command(tmp_path):
         ('LR=$(python -c "print(1)")\npython t.py --learning_rate "$LR"', '--learning_rate $(python -c "print(1)")'),
         ("if [ $A ]; then\nLR=1\nelse\nLR=2\nfi\npython t.py --learning_rate $LR", "--learning_rate $LR"),
         ("python eval.py --per_device_eval_batch_size 4", "no command of this script gives an option of a schedule"),
-        ("llamafactory-cli train a.yaml", "the settings of the command in line 1 are in a.yaml, which is not here; read that file"),
+        ("llamafactory-cli train a.yaml", "the settings of the command in line 1 are in a.yaml, which is not found from the folder of this file or from the working directory; start optax-lr in the folder where the script is started, or read that file"),
         ('echo "open\npython t.py --learning_rate 1', "the command in line 1 cannot be read as shell: a quote or bracket is not closed"),
         ("python t.py --learning_rate 1 --lr_scheduler_kwargs num_cycles=2", "lr_scheduler_kwargs is not JSON: 'num_cycles=2'"),
         ("python t.py --learning_rate 1 2", "learning_rate must be a number, not ['1', '2']"),
@@ -287,6 +287,28 @@ def test_the_launchers_file_and_a_divided_model_decide_for_a_script_too(tmp_path
     assert [config.plan(num_examples=64).max_steps for config in (first, second, third)] == [4, 8, 2]
 
 
+def test_a_script_with_a_parser_and_a_loop_of_its_own_is_not_one_of_the_trainer(tmp_path):
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "main.py").write_text("from pkg import options\nfrom pkg.loop import run\nrun(options.args)\n")
+    (tmp_path / "pkg" / "options.py").write_text(
+        "import argparse\np = argparse.ArgumentParser()\np.add_argument('--learning_rate')\n"
+    )
+    (tmp_path / "pkg" / "loop.py").write_text("from .more import step\n")
+    more = tmp_path / "pkg" / "more.py"
+    more.write_text("def step(): pass\n")
+    (tmp_path / "acc.yaml").write_text("num_processes: 2\ndeepspeed_config: {gradient_accumulation_steps: 4}\n")
+    line = "accelerate launch --config_file acc.yaml main.py --learning_rate 1e-5 --num_train_epochs 2 --save_strategy no\n"
+    with pytest.raises(
+        olr.ConfigError, match=r"main\.py parses --learning_rate 1e-5, .* itself, and only its code has the"
+    ):
+        scripts(tmp_path, line)
+    more.write_text("from transformers import Trainer\n")
+    (config,) = scripts(tmp_path, line)
+    assert config.trainer == "hf"
+    assert any("gradient_accumulation_steps 4 in acc.yaml: loops of accelerate" in note for note in config.notes)
+    assert config.processes.count == 2
+
+
 def test_commands_of_examples_that_do_not_train_are_left_out(tmp_path):
     (config,) = scripts(
         tmp_path,
@@ -446,9 +468,9 @@ def test_a_launcher_in_an_unknown_variable(tmp_path):
         ("llamafactory-cli train --stage sft --do_train\n", "the command gives no settings; read the YAML"),
         ("CFG=$1\naccelerate launch run_sft.py --config $CFG --learning_rate 1e-4 --dataset_name d\n", "the settings of the command are in $1"),
         ("python train.py --config $CFG --learning_rate 1e-4 --num_train_epochs 1\n", "the settings of the command are in $CFG"),
-        ("python train.py run.yaml --learning_rate 1e-4\n", "are in run.yaml, which is not here; read that file with --set learning_rate=1e-4"),
-        ("torchrun --nproc_per_node 4 -m llamafactory.launcher my.yaml\n", "in line 1 are in my.yaml, which is not here; read that file with --world-size 4"),
-        ("trl sft --config ../../etc/x.yaml\n", "are in ../../etc/x.yaml, which is not here"),
+        ("python train.py run.yaml --learning_rate 1e-4\n", "are in run.yaml, which is not found from the folder of this file or from the working directory; start optax-lr in the folder where the script is started, or read that file with --set learning_rate=1e-4"),
+        ("torchrun --nproc_per_node 4 -m llamafactory.launcher my.yaml\n", "in line 1 are in my.yaml, which is not found from the folder of this file or from the working directory; start optax-lr in the folder where the script is started, or read that file with --world-size 4"),
+        ("trl sft --config ../../etc/x.yaml\n", "are in ../../etc/x.yaml, which is not found"),
         ("python -m MaxText.train $CONFIG steps=10 learning_rate=1e-4\n", "the settings of the command are in $CONFIG"),
     ],
 )  # fmt: skip

@@ -138,15 +138,13 @@ def test_a_file_of_the_launcher_counts_as_the_trainers(tmp_path):
         (tmp_path / "run.sh").write_text(command.format(file))
         config = olr.read_config(tmp_path / "run.sh")
         assert config.plan().schedule == expected
-        assert any("other.json is not here; a scheduler block in it" in note for note in config.notes) is (
-            file != "ds.json"
-        )
+        assert any("other.json is not found" in note for note in config.notes) is (file != "ds.json")
 
 
 def test_a_missing_file_is_reported():
     config = olr.read_config(TRAINER | {"deepspeed": "nowhere/ds.json"})
     assert config.notes == (
-        "deepspeed: nowhere/ds.json is not here; a scheduler block in it would replace lr_scheduler_type",
+        "deepspeed: nowhere/ds.json is not found from the folder of this file or from the working directory; a scheduler block in it would replace lr_scheduler_type",
     )
 
 
@@ -198,4 +196,4 @@ def test_a_flag_of_deepspeed_is_not_a_file():
     assert any(
         note.startswith("--deepspeed without a file is not that of TrainingArguments: train.py") for note in notes
     )
-    assert not any("true is not here" in note for note in notes)
+    assert not any("true is not found" in note for note in notes)

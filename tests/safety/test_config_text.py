@@ -244,7 +244,7 @@ def test_a_file_that_a_config_names_must_be_in_a_known_folder(tmp_path, monkeypa
     ):
         read = config(name)
         assert read.settings.scheduler_block is None
-        assert any("is outside of the folders" in note or "is not here" in note for note in read.notes), name
+        assert any("is outside of the folders" in note or "is not found" in note for note in read.notes), name
 
 
 @pytest.mark.parametrize(
@@ -379,7 +379,7 @@ def test_notes_on_a_script_that_a_command_starts_leave_its_texts_out(tmp_path):
     (tmp_path / "a.sh").write_text("python t.py --batch_size 4\n")
     notes = "\n".join(olr.read_config("a.sh").notes)
     for note in (
-        "deepspeed: the file is not here",
+        "deepspeed: the file is not found from",
         "filter in line 6: the number",
         "the code in line 8 may end the run early",
     ):

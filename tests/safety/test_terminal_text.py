@@ -88,7 +88,7 @@ def test_markup_is_shown_as_text(tmp_path, monkeypatch):
     done = run("show", "run[link].json")
     assert done.code == 0
     assert "run[link].json" in done.out
-    assert "[/bold] is not here" in done.out
+    assert "[/bold] is not found" in done.out
     assert "run[link].json" in run("compare", "run[link].json", "run[link].json").err
     Path("other.json").write_text(json.dumps(BASE))
     assert "run[link].json" in run("compare", "run[link].json", "other.json").out
@@ -141,7 +141,7 @@ def test_a_terminal_that_lacks_characters_gets_a_replacement(tmp_path, monkeypat
     with pytest.raises(SystemExit) as end:
         main()
     assert not end.value.code
-    assert b"?? is not here" in raw.getvalue()
+    assert b"?? is not found" in raw.getvalue()
 
 
 ERRORS = [

@@ -232,11 +232,11 @@ def test_a_yaml_that_a_command_names(tmp_path, script, expected, steps):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ("if [ -f x ]; then echo 'max_steps: 5' >> made.yaml; fi", "is not here"),
+        ("if [ -f x ]; then echo 'max_steps: 5' >> made.yaml; fi", "is not found from"),
         ("if [ -f x ]; then echo 'warmup_steps: 5'; fi > made.yaml", "does not say what --warmup_steps (differs between branches)"),
-        ("python make.py >> made.yaml", "is not here"),
-        ("sed -i s/9/7/ ./made.yaml", "is not here"),
-        ("sort in.yaml | cat > made.yaml", "is not here"),
+        ("python make.py >> made.yaml", "is not found from"),
+        ("sed -i s/9/7/ ./made.yaml", "is not found from"),
+        ("sort in.yaml | cat > made.yaml", "is not found from"),
     ],
 )  # fmt: skip
 def test_a_written_file_whose_text_is_not_known_is_not_used(tmp_path, changes, said):

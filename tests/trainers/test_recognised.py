@@ -103,7 +103,7 @@ REFUSED = [
     ({"training_type": "dpo", "training_config": {"extends": "OF_DPO", "learning_rate": 1e-6, "num_train_epochs": 3}}, "is not certain; name it with --trainer trl-dpo"),
     ({"param_scheduler": [], "optim_wrapper": {}}, "a config of mmengine"),
     ({"sched": "cosine", "epochs": 300, "lr": 1e-3}, "a config of timm's train.py"),
-    (["python", "train.py", "--learning_rate", "1e-4", "--batch_size", "16", "--epochs", "10"], "only train.py knows the use of --learning_rate 1e-4, --batch_size 16, --epochs 10; read train.py, which is not here, or state the schedule"),
+    (["python", "train.py", "--learning_rate", "1e-4", "--batch_size", "16", "--epochs", "10"], "only train.py knows the use of --learning_rate 1e-4, --batch_size 16, --epochs 10; train.py is not found from the folder of this file or from the working directory; start optax-lr in the folder where the script is started, or state the schedule"),
     (["torchrun", "-m", "src.cli.train_sft", "--micro_train_batch_size", "2", "--train_batch_size", "8"], "a run with options of OpenRLHF that does not start one of its commands, which is not read; if src.cli.train_sft is a copy of one, name it with --trainer openrlhf"),
     (["python", "mine.py", "--micro_train_batch_size", "2", "--train_batch_size", "8"], "does not start one of its commands, which is not read; state the schedule"),
     ({"micro_train_batch_size": 2, "train_batch_size": 8, "learning_rate": 1e-5}, "write its command with these options to a shell script: python -m openrlhf.cli.train_sft"),

@@ -59,9 +59,12 @@ def test_a_value_that_a_script_of_verl_does_not_determine_can_be_given(tmp_path)
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--config-name=my_trainer"], r"in line 1 are in verl/trainer/config/my_trainer\.yaml, which is not here"),
-        (["--config-path=mine"], r"are in mine/ppo_trainer\.yaml, which is not here; read that file"),
-        (["--config-path=\ue000$(pwd)\ue001/mine", "--config-name=a"], r"are in mine/a\.yaml, which is not here"),
+        (["--config-name=my_trainer"], r"in line 1 are in verl/trainer/config/my_trainer\.yaml, which is not found"),
+        (
+            ["--config-path=mine"],
+            r"are in mine/ppo_trainer\.yaml, which is not found from the folder of this file or from the working directory; start optax-lr in the folder where the script is started, or read that file",
+        ),
+        (["--config-path=\ue000$(pwd)\ue001/mine", "--config-name=a"], r"are in mine/a\.yaml, which is not found"),
         (["model_engine=veomni"], "in another config of verl"),
         (["actor_rollout_ref.actor.strategy=megatron"], "in another config of verl"),
         (["trainer.v1.trainer_mode=separate_async"], "trainer_mode separate_async is of an asynchronous run"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from optax_lr.sources.errors import ConfigError
@@ -31,6 +31,10 @@ _SETTING = (
 )
 _WRITES = ("globals(", "exec(", "setattr(", "__setattr__", "__dict__", "importlib", "reload(", "sys.path")
 
+_MOST_LOOKED_FOR = 5_000  # names of files
+_IMPORTS = re.compile(
+    r"(?m)^[ \t]*(?:from[ \t]+(\.*)([\w.]*)[ \t]+)?import[ \t]+(?:\(([\w,\s]{0,500})|([\w., \t]{1,500}))"
+)
 _OWN_FOLDER = re.compile(
     r"os\.path\.dirname\((?:os\.path\.(?:abspath|realpath)\()?__file__\)*|(?:pathlib\.)?Path\(__file__\)(?:\.resolve\(\))?\.parent"
 )
@@ -185,3 +189,24 @@ def changes_folder(script: Script) -> bool:
 def file_name(module: str) -> str:
     """The file of a module below the folder of the script."""
     return module.removeprefix(".").replace(".", "/") + ".py"
+
+
+def texts_below(path: Path) -> Iterator[str]:
+    """The texts of a script and of the modules below its folder that it imports, or that these import, without parsing them."""
+    root, paths, left = path.parent.resolve(), [path.resolve()], _MOST_LOOKED_FOR
+    for file in paths:
+        try:
+            text = text_of(str(file))
+        except ConfigError:
+            continue
+        yield text
+        for dots, module, *names in _IMPORTS.findall(text):
+            folders = [file.parents[len(dots) - 1]] if 0 < len(dots) <= len(file.parents) else [root, file.parent]
+            places = [folder.joinpath(*module.split(".")) for folder in folders]
+            inner = [name.replace(".", "/") for name in re.findall(r"[\w.]+", " ".join(names))]
+            parts = [place / name for place in places for name in ("", "__init__", *inner)]
+            for part in parts[:left]:
+                found = Path(f"{part}.py").resolve()
+                if found not in paths and found.is_relative_to(root) and found.is_file():
+                    paths.append(found)
+            left = max(0, left - len(parts))
