@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 
-from optax_lr.configs.private import UNUSABLE, Disguise, words_of
+from optax_lr.configs.private import UNUSABLE, Disguise, matching, plain, words_of
 from optax_lr.launchers.accelerate import accumulation_note, file_processes, shipped_processes
 from optax_lr.sources.documents import document_of
 from optax_lr.sources.errors import ConfigError, UnreadableError
@@ -19,10 +19,11 @@ from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.parsing import as_omegaconf
 from optax_lr.sources.source import Form, Processes, Source, count_of
 from optax_lr.text import start_of
-from optax_lr.trainers import Recognised, recognise, trainer_of
+from optax_lr.trainers import TRAINERS, Recognised, recognise, trainer_of
 from optax_lr.trainers.base import Trainer
 from optax_lr.trainers.curve_keys import concerns_curve, places_of_settings
 from optax_lr.trainers.keys import assignments
+from optax_lr.trainers.not_recognised import why_not_recognised
 from optax_lr.trainers.refused import refusal
 from optax_lr.trainers.settings import SETTING_NAMES
 
@@ -66,9 +67,7 @@ def recognised(source: Source, asked: str | None = None) -> tuple[Source, Recogn
         except ConfigError:
             if not merged.named:
                 raise
-            raise ConfigError(
-                f"{source.name}: no trainer is recognised by the settings in {name}; name it with --trainer, or read that file"
-            ) from None
+            raise ConfigError(f"{source.name}: {name}: {_why_not(merged)}") from None
         trainer = trainer_of(found.trainer)
         again = trainer.config_file(source) if trainer.omegaconf else None  # OmegaConf takes `1e-3` for a number
         return (merged if again is None else _merged(source, again, trainer)), found
@@ -80,6 +79,15 @@ def recognised(source: Source, asked: str | None = None) -> tuple[Source, Recogn
         return source, found
     merged = _merged(source, name, trainer)
     return merged, found if asked is None else recognise(merged, asked)  # whose settings may be in a section
+
+
+def _why_not(merged: Source) -> str:
+    """Why no trainer is recognised by the settings of a file that a command names, without its private texts."""
+    both = (merged, merged if merged.copy is None else merged.copy)
+    alone = (dataclasses.replace(one, program=None, name="") for one in both)
+    real, copy = ((refusal(one) or why_not_recognised(one, TRAINERS)).removeprefix(": ") for one in alone)
+    found = matching(real, [copy])
+    return "no trainer is recognised by its settings; read that file itself" if found is None else plain(found)
 
 
 def _check_option_files(source: Source) -> None:

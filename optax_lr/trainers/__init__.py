@@ -126,6 +126,7 @@ def recognise(source: Source, asked: str | None = None) -> Recognised:
         return kept[0]
     if kept:
         what = "; ".join(f"{trainer_of(claim.trainer).title} by {claim.by}" for claim in kept)
-        names = " or ".join(claim.trainer for claim in kept)
+        read = [one for one in kept if not trainer_of(one.trainer).why_refused(source, one.trainer, one.section)]
+        names = " or ".join(claim.trainer for claim in read or kept)
         raise source.error(f"this may be a config of more than one trainer: {what}. Name it with --trainer {names}")
     raise source.error(why_not_recognised(source, TRAINERS))

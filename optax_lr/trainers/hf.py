@@ -15,6 +15,7 @@ from optax_lr.trainers.programs import target_of
 from optax_lr.trainers.settings import SETTING_NAMES
 from optax_lr.trainers.training_arguments import FIELDS, MARKS, misplaced
 from optax_lr.trainers.transformers import Transformers, in_section
+from optax_lr.trainers.usual_names import state_with
 from optax_lr.trainers.writing import training_arguments_of
 
 _SECTIONS = ("training", "training_arguments", "training_args", "trainer", "train", "args", "hyperparameters")
@@ -67,10 +68,10 @@ class HuggingFace(Transformers):
         place = found[0]
         others = [str(key) for key in values if key != place[0] and concerns_curve(str(key))]
         if others:
-            raise source.error(
-                f"{', '.join(others[:3])} next to the section {place[0]} shows that a program of its own reads this file; if "
-                f"{place[0]} has its settings, read them with --trainer hf"
-            )
+            hf = f"if {place[0]} has its settings, read them with --trainer hf"
+            way = state_with(source) if self.why_refused(source, section=place) else hf
+            what = f"{', '.join(others[:3])} next to the section {place[0]} shows that a program of its own reads this file"
+            raise source.error(f"{what}; {way}")
         marks = MARKS & in_section(values, place).keys()
         return Recognised(self.name, f"training arguments under {'.'.join(place)}", place, certain=bool(marks))
 

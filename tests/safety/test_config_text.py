@@ -350,6 +350,23 @@ def test_a_named_file_with_a_section_or_keywords_of_a_schedule_keeps_its_notes(t
     assert any("warmup_ratio is gone" in note for note in plan.notes)
 
 
+def test_the_settings_of_a_named_file_for_another_program_are_named_without_its_texts(tmp_path):
+    (tmp_path / "a.sh").write_text("python train.py --config c.yaml\n")
+    (tmp_path / "c.yaml").write_text("training: {lr: 1.0e-4, scheduler: xyzzy}\nxyzzy: {warmup_steps: 5}\n")
+    with pytest.raises(
+        olr.ConfigError, match=r"c\.yaml: only the program that reads this file knows the use of training\.lr 0"
+    ):
+        olr.read_config("a.sh")
+    (tmp_path / "c.yaml").write_text("xyzzy: a\n")
+    with pytest.raises(
+        olr.ConfigError, match=r"c\.yaml: no setting of a schedule is there, such as learning_rate, but \.\.\.;"
+    ):
+        olr.read_config("a.sh")
+    (tmp_path / "c.yaml").write_text("xyzzy: xyzzy.sh\n")
+    with pytest.raises(olr.ConfigError, match=r"c\.yaml: no trainer is recognised by its settings"):
+        olr.read_config("a.sh")
+
+
 def test_a_script_that_a_command_starts_is_not_quoted(tmp_path):
     (tmp_path / "t.py").write_text("from trl import SFTConfig\nSFTConfig(learning_rate=xyzzy(1), output_dir='xyzzy')\n")
     (tmp_path / "a.sh").write_text("python t.py\n")
