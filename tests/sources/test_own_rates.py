@@ -76,6 +76,14 @@ elif args.sched == "power":
     scheduler = LambdaLR(optimizer, lambda epoch: 0.9 ** epoch)
 """
     + STEPPED,
+    "a function that another one makes": """
+def make(warmup, end=40):
+    def rate(step):
+        return min((step + 1) / warmup, (end - step) / (end - warmup))
+    return rate
+scheduler = LambdaLR(optimizer, lr_lambda=make(7))
+"""
+    + STEPPED,
     "a partial function": """
 def rate(step, *, warmup, power):
     return min(1.0, step / warmup) * (1 - step / 50) ** power
@@ -135,6 +143,25 @@ def main():
 if __name__ == "__main__":
     main()
 """,
+    "milestones in a list": """
+def adjust_learning_rate(optimizer, epoch, schedule=(12, 20)):
+    lr = 0.3
+    for milestone in schedule:
+        lr *= 0.1 if epoch >= milestone else 1.
+    for param_group in optimizer.param_groups:
+        param_group["lr"] = lr
+for epoch in range(5, 45):
+    adjust_learning_rate(optimizer, epoch)
+    update()
+""",
+    "a default of last_epoch": """
+def cosine(optimizer, warmup, total, last_epoch=-1):
+    def rate(step):
+        return step / warmup if step < warmup else max(0., 0.5 * (1. + math.cos(math.pi * 7 / 16 * step / total)))
+    return LambdaLR(optimizer, rate, last_epoch)
+scheduler = cosine(optimizer, 4, 40)
+"""
+    + STEPPED,
     "an expression": """
 import argparse
 parser = argparse.ArgumentParser()
@@ -179,7 +206,9 @@ def test_the_settings_are_named_and_can_be_given(tmp_path):
         note.startswith("the rate is get_lr(it) of the script, with ") and "max_lr 0.001" in note
         for note in config.notes
     )
-    assert any("a step of this plan is a value of it in line 28" in note for note in config.notes)
+    assert any(
+        "a step of this plan is a turn of the loop over it in line 28; line 31 sets" in note for note in config.notes
+    )
     assert config.plan().schedule(4) == np.float32(1e-3 * 5 / 6)
     path.write_text(
         HEAD + SCRIPTS["a loop"].replace("max_lr, min_lr = 6e-4, 6e-5", "max_lr = float(input())\nmin_lr = 0")
@@ -209,6 +238,7 @@ LOOP = "for it in range(40):\n    optimizer.param_groups[0]['lr'] = {}\n    upda
         pytest.param("state = {'n': 1}\n" + LOOP.format("0.1 * state['n']") + "    state['n'] += 1\n", id="a dict that changes"),
         pytest.param("def f(s):\n    global k\n    k = s\n    return k\nLambdaLR(optimizer, f)", id="a function that changes a variable"),
         pytest.param("def f(s):\n    for i in range(3):\n        s = s / 2\n    return s\nLambdaLR(optimizer, f)", id="a function with a loop"),
+        pytest.param("def f(s):\n    for i in (1, 2):\n        if s > i: break\n        s = 1\n    return s\nLambdaLR(optimizer, f)", id="a loop that ends"),
         pytest.param("LambdaLR(optimizer, [lambda s: 1, lambda s: 2])", id="two lambdas"),
         pytest.param("LambdaLR(optimizer, lambda s: 1 / (s + 1), last_epoch=9)", id="a resumed run"),
         pytest.param("@functools.cache\ndef f(s):\n    return s\nLambdaLR(optimizer, f)", id="a decorated function"),
@@ -218,6 +248,26 @@ LOOP = "for it in range(40):\n    optimizer.param_groups[0]['lr'] = {}\n    upda
 def test_what_is_no_formula_is_refused(script, tmp_path):
     with pytest.raises(olr.ConfigError, match=r"sets the rate by hand|LambdaLR in line \d+ is not read"):
         plan_of(tmp_path, script)
+
+
+def test_a_function_of_a_module_in_the_folder(tmp_path):
+    (tmp_path / "rates.py").write_text(
+        "import math\nFLOOR = 0.01\ndef cosine(t, *, peak, total):\n    return FLOOR + peak * math.cos(t / total)\n"
+    )
+    script = "from rates import cosine\nTOTAL = 40\n" + LOOP.format("cosine(it, peak=0.1, total=TOTAL)")
+    plan = plan_of(tmp_path, script)
+    assert [plan.schedule(step) for step in (0, 39)] == [np.float32(0.11), np.float32(0.01 + 0.1 * math.cos(39 / 40))]
+    (tmp_path / "rates.py").write_text("def cosine(t, **settings):\n    return open('a')\n")
+    with pytest.raises(olr.ConfigError, match="sets the rate by hand"):
+        plan_of(tmp_path, script)
+
+
+def test_several_schedules_are_several_configs(tmp_path):
+    path = tmp_path / "train.py"
+    path.write_text(HEAD + "a = LambdaLR(optimizer, lambda e: 0.9 ** e)\nb = LambdaLR(optimizer, lambda e: 0.5 ** e)\n")
+    configs = olr.read_configs(path)
+    assert [config.plan(max_steps=9).schedule(1) for config in configs] == [np.float32(0.45), np.float32(0.25)]
+    assert all("this script makes 2 schedules; which one runs when is not read" in config.notes for config in configs)
 
 
 def expressions(depth: int) -> st.SearchStrategy[str]:

@@ -62,6 +62,7 @@ _SETTING = re.compile(
     r"(?i)lr|rate|warm|step|iter|epoch|decay|cool|total|max|min|ratio|frac|peak|init|final|gamma|power"
 )
 _MOST_TERMS = 2000
+_MOST_TURNS = 20
 
 
 class Term(NamedTuple):
@@ -165,9 +166,28 @@ class Formula:
             return _joined(_FUNCTIONS[name], [self.term(part, scope, local) for part in node.args])
         made = self.function(node.func, scope)
         if made is None:
-            return None
+            return self._of_module(node, name, scope, local)
         given = Call(node, name, scope).given(places_of(made.function))
         return self.result(made, {key: functools.partial(self.term, part, scope, local) for key, part in given.items()})
+
+    def _of_module(self, node: ast.Call, name: str, scope: Scope, local: Locals) -> Term | None:
+        """The value of a call of a function in a module in the folder of the script; None for any other call."""
+        found = self.script.function_in_module(name)
+        if found is None:
+            return None
+        script, made = found
+        inner = Formula(Arguments(script))
+        given: dict[str, Callable[[], Term]] = {}
+        for key, part in Call(node, name, scope).given(places_of(made.function)).items():
+            term = self.term(part, scope, local)
+            given[key] = functools.partial(lambda term: term, term)
+        result = inner.result(made, given)
+        if inner.counter is not None or inner.found.lengths or inner.found.values.keys() & self.found.values.keys():
+            raise UnknownError
+        self.found.values |= inner.found.values
+        self.found.unknown |= inner.found.unknown
+        self.script.notes |= script.notes
+        return result
 
     def function(self, node: ast.expr, scope: Scope) -> Scope | None:
         """The scope of a function of the script, or of a lambda; None for any other."""
@@ -223,6 +243,12 @@ class Formula:
             case ast.AugAssign(target=ast.Name(id=name), op=operation, value=value) if name in local:
                 changed = _joined(_OPERATIONS[type(operation)], [local[name](), self.term(value, scope, local)])
                 return self.block(rest, scope, {**local, name: lambda: changed})
+            case ast.For(target=ast.Name(id=name), iter=listed, body=body, orelse=[]):
+                numbers = self.script.value(listed, scope)
+                if not isinstance(numbers, list) or len(numbers) > _MOST_TURNS or not _is_straight(body):
+                    raise UnknownError
+                turns = [part for number in numbers for part in (_assigned(name, number, first), *body)]
+                return self.block([*turns, *rest], scope, local)
             case ast.Expr(value=ast.Constant() | ast.Call(func=ast.Name(id="print"))) | ast.Pass() | ast.Assert():
                 return self.block(rest, scope, local)
         raise UnknownError
@@ -234,7 +260,7 @@ class Formula:
         if (name := self.script.qualified(node)) in _CONSTANTS:
             return Term(lambda step, settings: _CONSTANTS[name], False)
         if isinstance(node, ast.Name) and self._counts(node, scope):
-            return STEP
+            return self._counted()
         text = ast.unparse(node)
         key = re.sub(r"\W+", "_", text).strip("_")
         try:
@@ -303,13 +329,22 @@ class Formula:
         self.counter = Counter(name.id, (loop or added[0]).lineno, loop, here)
         return True
 
+    def _counted(self) -> Term:
+        """The variable that counts: the step, in a loop with the first number of its range added."""
+        assert self.counter is not None
+        made = None if self.counter.loop is None else _range(self.script, self.counter.loop)
+        if made is None or len(made.args) == 1:
+            return STEP
+        return _joined(operator.add, [STEP, self.term(made.args[0], self.counter.scope, {})])
+
     def take_length(self) -> None:
-        """Take the end of the loop that counts as the length of the run."""
-        loop = None if self.counter is None else self.counter.loop
-        made = None if loop is None else _range(self.script, loop)
+        """Take the number of turns of the loop that counts as the length of the run."""
+        made = None if self.counter is None or self.counter.loop is None else _range(self.script, self.counter.loop)
         if self.counter is None or made is None or "max_steps" in self.found.values.keys() | self.found.unknown.keys():
             return
-        self.found.take("max_steps", made.args[min(len(made.args), 2) - 1], self.counter.scope)
+        end = made.args[-1]
+        turns = end if len(made.args) == 1 else ast.copy_location(ast.BinOp(end, ast.Sub(), made.args[0]), end)
+        self.found.take("max_steps", turns, self.counter.scope)
 
     def _is_inside(self, node: ast.AST) -> bool:
         """Whether a loop is in another one."""
@@ -336,6 +371,17 @@ def _joined(operation: Operation, parts: Sequence[Term]) -> Term:
             return functools.reduce(made, values) if operation in _OF_TWO else made(*values)
 
     return Term(of, any(part.steps for part in parts))
+
+
+def _is_straight(body: Sequence[ast.stmt]) -> bool:
+    """Whether a body of a loop has neither `break` nor `continue`."""
+    return not any(isinstance(part, (ast.Break, ast.Continue)) for statement in body for part in ast.walk(statement))
+
+
+def _assigned(name: str, value: object, place: ast.stmt) -> ast.stmt:
+    """`name = value`, for one turn of a loop."""
+    made = ast.Assign([ast.Name(name, ast.Store())], ast.Constant(value))  # type: ignore[arg-type]
+    return ast.fix_missing_locations(ast.copy_location(made, place))
 
 
 def _targets(loop: ast.For | ast.AsyncFor | ast.comprehension) -> set[str]:

@@ -77,6 +77,16 @@ class Program(Script):
         self.notes[f"settings are taken from {file_name(module)}{assumed}"] = None
         return shown(value)
 
+    def function_in_module(self, name: str) -> tuple[Script, Scope] | None:
+        """The function of this full name in a module in the folder of the script, if that defines it once."""
+        module, _, last = name.rpartition(".")
+        script = self._module(module)
+        if script is None or not self._is_steady(name):
+            return None
+        made = script.functions.get(last, [])
+        plain = [one for one in made if isinstance(one.function, ast.FunctionDef) and not one.function.decorator_list]
+        return (script, plain[0]) if len(made) == len(plain) == len(script.top.names.get(last, [1])) == 1 else None
+
     @functools.cached_property
     def _beside(self) -> list[Program]:
         """The script, and the modules in its folder that it imports, or that these import."""

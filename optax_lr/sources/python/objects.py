@@ -28,6 +28,10 @@ _NAMESPACES = ("SimpleNamespace", "Namespace", "types.SimpleNamespace", "argpars
 class Script(Values):
     """A script whose expressions have values, with those of the attributes and arguments in them."""
 
+    def function_in_module(self, name: str) -> tuple[Script, Scope] | None:
+        """The function of this full name in a module in the folder of the script; a script alone has no modules."""
+        return None
+
     # --- arguments of functions ---
 
     def _argument_of(self, name: str, here: Scope, part: str = "") -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from optax_lr.sources.python.arguments import Arguments
@@ -38,23 +39,28 @@ class Own(NamedTuple):
     notes: list[str]
 
 
-def own_rate(script: Script) -> Own | None:
-    """The one rate that a script computes itself; None where it has another schedule, and where its rate is no formula."""
+def own_rates(script: Script) -> Iterator[Own]:
+    """The rates that a script computes itself.
+
+    Raises:
+        UnknownError: where it has another schedule too, and where a rate is no formula.
+    """
     every = [call for call in script.calls if call.name in SCHEDULES or call.last in NOT_READ_WHOLE]
     made = that_run(script, every)
-    try:
-        if len(made) == 1 and made[0].name == LAMBDA:
-            own = _of_lambda(script, made[0])
-            return own._replace(notes=own.notes + notes_on_branches(script, made[0], every))
-        return None if made else _by_hand(script)
-    except UnknownError:
-        return None
+    if not made:
+        yield _by_hand(script)
+    for call in made:
+        if call.name != LAMBDA:
+            raise UnknownError
+        own = _of_lambda(script, call)
+        several = [f"this script makes {len(made)} schedules; which one runs when is not read"] if len(made) > 1 else []
+        yield own._replace(notes=own.notes + several + notes_on_branches(script, call, every))
 
 
 def _of_lambda(script: Script, call: Call) -> Own:
     """The rate of the optimizer times the function of a `LambdaLR`."""
     found, given = Arguments(script), call.given(("optimizer", "lr_lambda", "last_epoch"))
-    if "last_epoch" in given and ast.unparse(given["last_epoch"]) != "-1":
+    if "last_epoch" in given and script.value(given["last_epoch"], call.scope) != -1:
         raise UnknownError
     function = given.get("lr_lambda")
     if isinstance(function, ast.List) and len(function.elts) == 1:
@@ -78,6 +84,8 @@ def _of_step(formula: Formula, node: ast.expr | None, scope: Scope) -> Term:
         for word in node.keywords:
             given[word.arg or ""] = functools.partial(formula.term, word.value, scope, {})
         node = node.args[0]
+    if isinstance(node, ast.Call) and (returned := formula.script.returned(node)) is not None:
+        node, scope = returned  # a function that another one makes
     made = None if node is None else formula.function(node, scope)
     names = [] if made is None else places_of(made.function)
     first = next((name for name in names if name not in given), None)
@@ -99,7 +107,8 @@ def _by_hand(script: Script) -> Own:
         raise UnknownError
     name = start_of(ast.unparse(script.single(assigned.value, scope) or assigned.value), 60)
     formula.take_length()
-    unit = f"a step of this plan is a value of {formula.counter.name} in line {formula.counter.line}"
+    turn = "a value of" if formula.counter.loop is None else "a turn of the loop over"
+    unit = f"a step of this plan is {turn} {formula.counter.name} in line {formula.counter.line}"
     return Own(formula.found, OwnRate(name, term.of), [f"{unit}; line {assigned.lineno} sets the rate by it"])
 
 

@@ -29,12 +29,12 @@ from optax_lr.sources.python.nothing import why_nothing
 from optax_lr.sources.python.optimizers import arguments_of_optimizer, optimizers_alone
 from optax_lr.sources.python.origins import origin_of
 from optax_lr.sources.python.overrides import Overrides, programs_started, values_replaced
-from optax_lr.sources.python.own_rates import own_rate
+from optax_lr.sources.python.own_rates import own_rates
 from optax_lr.sources.python.rate_changes import OF_GROUP, group_added, may_change
 from optax_lr.sources.python.run_facts import data_notes, examples_of, filled_classes, older_argument, processes_of
 from optax_lr.sources.python.schedules import arguments_of_class, arguments_of_function, part_nodes
 from optax_lr.sources.python.scopes import Call
-from optax_lr.sources.python.syntax import field_default
+from optax_lr.sources.python.syntax import UnknownError, field_default
 from optax_lr.sources.python.unread import LIGHTNING
 from optax_lr.sources.source import Source
 from optax_lr.text import words
@@ -113,8 +113,7 @@ class Reader:
             made = [parsed]
         if not made and (assigned := self.assigned()) is not None:
             made = [assigned]
-        if not made and (own := self.own()) is not None:
-            made = [own]
+        made = made or self.own()
         if not made:
             raise ConfigError(f"{self.path}: {why_nothing(self.script, self._is_config)}")
         if len(made) == 1:
@@ -352,25 +351,25 @@ class Reader:
             found.take(name, node, top)
         return self._source(constructors.NANOGPT, found)
 
-    def own(self) -> Source | None:
-        """The rate that the script computes itself, by a `LambdaLR` or for its groups; None where it is no formula."""
+    def own(self) -> list[Source]:
+        """The rates that the script computes itself, by `LambdaLR` or for its groups; none where one is no formula."""
         script = self.script
-        self.script.notes.clear()
-        own = None if LIGHTNING & {name.partition(".")[0] for name in script.modules} else own_rate(script)
-        if own is None:
-            return None
-        of_branches = [
-            note for call in script.calls if call.name == constructors.LAMBDA for note in self._notes_on_branches(call)
-        ]
-        self._note_group()
-        notes = [
-            *own.notes,
-            *of_branches,
-            *may_change(script, [call.node for call in script.calls if call.name in OPTIMIZERS]),
-            *self._replaced,
-        ]
-        source = self._source(constructors.OWN_RATES, own.found, notes)
-        return dataclasses.replace(source, rate=own.rate)
+        if LIGHTNING & {name.partition(".")[0] for name in script.modules}:
+            return []
+        made = []
+        script.notes.clear()
+        try:
+            for own in own_rates(script):
+                self._note_group()
+                optimizers = [call.node for call in script.calls if call.name in OPTIMIZERS]
+                source = self._source(
+                    constructors.OWN_RATES, own.found, [*own.notes, *may_change(script, optimizers), *self._replaced]
+                )
+                made.append(dataclasses.replace(source, rate=own.rate))
+                script.notes.clear()
+        except UnknownError:
+            return []
+        return made
 
     # --- arguments ---
 
