@@ -129,5 +129,12 @@ def defaults_of(function: Function | None) -> dict[str, ast.expr | None]:
 
 
 def returns_of(function: Function | None) -> list[ast.expr | None]:
-    """What the `return` statements of a function return."""
-    return [] if function is None else [part.value for part in ast.walk(function) if isinstance(part, ast.Return)]
+    """What the `return` statements of a function return, without those of functions in it."""
+    found, left = list[ast.expr | None](), list[ast.AST]([] if function is None else [function])
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.Return):
+            found.append(node.value)
+        elif node is function or not isinstance(node, Function):
+            left += reversed(list(ast.iter_child_nodes(node)))
+    return found
