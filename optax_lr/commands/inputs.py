@@ -7,6 +7,7 @@ from pathlib import Path
 
 from optax_lr.commands.given import Given
 from optax_lr.configs import ConfigError, RunConfig, read_config, read_configs
+from optax_lr.configs.read import changes_nothing
 from optax_lr.sources.errors import STATE
 
 
@@ -31,4 +32,6 @@ def _stated(reading: Given) -> RunConfig:
         config = read_config(reading["values"], trainer=reading["trainer"])
     except ConfigError as error:
         raise type(error)(str(error).replace("<mapping>", "--set")) from None
+    if config.unknown:
+        raise ConfigError(changes_nothing(config.unknown[0], config))
     return dataclasses.replace(config, source="--set")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from optax_lr.configs.commands import SHELL, training_commands
@@ -20,12 +21,14 @@ from optax_lr.trainers import recognise
 _CHANGES = re.compile(r"\s*(?:sed\s.*-i|(?:cp|mv|wget|curl|yq|perl|tee)\s)")  # commands that write files
 
 
-def notebook_configs(path: str, text: str, folder: Path) -> list[Source]:
+def notebook_configs(path: str, text: str, folder: Path, values: Mapping[str, object] | None = None) -> list[Source]:
     """Every config in the text of a notebook."""
-    return cell_configs(path, notebook.cells_of(path, text), text, folder, "notebook")
+    return cell_configs(path, notebook.cells_of(path, text), text, folder, "notebook", values or {})
 
 
-def cell_configs(path: str, cells: notebook.Notebook, text: str, folder: Path, form: Form) -> list[Source]:
+def cell_configs(
+    path: str, cells: notebook.Notebook, text: str, folder: Path, form: Form, values: Mapping[str, object]
+) -> list[Source]:
     """Every config in the cells of a file.
 
     Args:
@@ -34,6 +37,7 @@ def cell_configs(path: str, cells: notebook.Notebook, text: str, folder: Path, f
         text: its text.
         folder: where files that it names are looked for.
         form: the form of its Python configs.
+        values: keys that the user gives, which may be options of scripts.
 
     Raises:
         ConfigError: for a file without a config.
@@ -50,14 +54,16 @@ def cell_configs(path: str, cells: notebook.Notebook, text: str, folder: Path, f
     written = [known for name in cells.files for known in (name, Path(name).name)]
     replaced = any(file_below(name, folder)[0] for name in (*written, *changed))
     try:
-        made = python.script_sources(path, cells.code, folder, reads_files=not cells.moved and not replaced)
+        made = python.script_sources(
+            path, cells.code, folder, added=values, reads_files=not cells.moved and not replaced
+        )
         found = [dataclasses.replace(source, form=form, text=text, notes=(*source.notes, *left_out)) for source in made]
     except ConfigError as error:
         why = notebook.error_in_file(error, path, cells.places)
     with contextlib.suppress(ConfigError):
         script = notebook.cell_commands(path, cells)
         dumped = written_files(Script(path, cells.code))
-        commands = training_commands(path, script, folder, cells.files)
+        commands = training_commands(path, script, folder, cells.files, values)
         ran = [
             dataclasses.replace(
                 source, files={**dumped, **source.files}, notes=(*source.notes, *_of_old_folder(source, cells, folder))

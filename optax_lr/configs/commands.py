@@ -38,7 +38,13 @@ _EXAMPLE = re.compile(  # transformers' examples
 _NOT_ALONE = words("streaming max_samples val_size gradient_accumulation_steps ppo_buffer_size warmup_steps")
 
 
-def training_commands(path: str, text: str, folder: Path, files: Mapping[str, str] | None = None) -> list[Source]:
+def training_commands(
+    path: str,
+    text: str,
+    folder: Path,
+    files: Mapping[str, str] | None = None,
+    values: Mapping[str, object] | None = None,
+) -> list[Source]:
     """The training commands of a script; a command that starts a Python script with settings becomes those settings.
 
     Args:
@@ -46,6 +52,7 @@ def training_commands(path: str, text: str, folder: Path, files: Mapping[str, st
         text: its text.
         folder: where files that it names are looked for.
         files: texts of files that were written before it, by path.
+        values: keys that the user gives, which may be options of the Python scripts.
 
     Raises:
         ConfigError: for a script without a training command.
@@ -69,7 +76,7 @@ def training_commands(path: str, text: str, folder: Path, files: Mapping[str, st
             evaluations.append(f"{what}; add --do_train for a plan")
             continue
         by_options = any(trainer.recognise(source) is not None for trainer in _LOOPS)
-        found = [] if by_options else configs_of_script(source, files or {})
+        found = [] if by_options else configs_of_script(source, files or {}, values or {})
         for config in found or ([with_own_parser(source)] if _trains(source) else []):
             lines = _option_lines(config.command, text) if config.form == "command" else {}
             kept.append(dataclasses.replace(config, lines=lines))

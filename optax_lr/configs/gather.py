@@ -34,8 +34,10 @@ _NOT_READ = {
 }
 
 
-def sources_of(source: str | os.PathLike[str] | Mapping[str, object] | Sequence[str]) -> list[Source]:
-    """Every config in `source`, parsed.
+def sources_of(
+    source: str | os.PathLike[str] | Mapping[str, object] | Sequence[str], values: Mapping[str, object] | None = None
+) -> list[Source]:
+    """Every config in `source`, parsed; those of `values` that are options of a script are given to it.
 
     Raises:
         ConfigError: for what cannot be parsed, and for a file without a config.
@@ -59,24 +61,24 @@ def sources_of(source: str | os.PathLike[str] | Mapping[str, object] | Sequence[
     if conflict is not None and suffix in SHELL:  # to a shell, the markers are redirections
         raise conflict
     try:
-        return _sources_in(path, suffix, text)
+        return _sources_in(path, suffix, text, values or {})
     except ConfigError as error:
         raise (conflict or error) from None
 
 
-def _script(path: str, text: str, folder: Path) -> list[Source]:
+def _script(path: str, text: str, folder: Path, values: Mapping[str, object]) -> list[Source]:
     """The configs of a Python script, or those of the commands in its docstring if its settings come from the command line."""
     try:
-        return python.script_sources(path, text, folder)
+        return python.script_sources(path, text, folder, added=values)
     except ConfigError:
         if commands := python.docstring_commands(path, text):
             with contextlib.suppress(ConfigError):
-                found = training_commands(path, commands, folder)
+                found = training_commands(path, commands, folder, values=values)
                 return [source.noted(_DOCSTRING) for source in found]
         raise
 
 
-def _sources_in(path: str, suffix: str, text: str) -> list[Source]:
+def _sources_in(path: str, suffix: str, text: str, values: Mapping[str, object]) -> list[Source]:
     """Every config in the text of a file.
 
     Raises:
@@ -86,18 +88,18 @@ def _sources_in(path: str, suffix: str, text: str) -> list[Source]:
     if suffix == ".py" or re.match(r"#!.*\bpython", text):
         export = notebook.export_of(text)
         if export is None:
-            return _script(path, text, folder)
-        return cell_configs(path, export, text, folder, "python")
+            return _script(path, text, folder, values)
+        return cell_configs(path, export, text, folder, "python", values)
     if suffix == ".ipynb":
-        return notebook_configs(path, text, folder)
+        return notebook_configs(path, text, folder, values)
     if suffix in SHELL or text.startswith("#!"):
-        return training_commands(path, text, folder)
+        return training_commands(path, text, folder, values=values)
     if suffix == ".md":
         try:
             return [card.source_of(path, text, folder)]
         except ConfigError as error:
             with contextlib.suppress(ConfigError):
-                return training_commands(path, card.shell_blocks(text), folder)
+                return training_commands(path, card.shell_blocks(text), folder, values=values)
             raise ConfigError(
                 f"{error}, and no block of shell commands that trains; read the config of the training"
             ) from None

@@ -38,6 +38,7 @@ _PLAIN = (
     (rf", not '?{_HIDDEN}'?", ", not a text"),
     (rf" is '?{_HIDDEN}'?, the default of (?!<)", " is the default of "),
     (rf"the default of {_HIDDEN}", "a default of the script"),
+    (rf" is '?{_HIDDEN}'?, a default of", " is a default of"),
     (rf"^(\w+): {_HIDDEN} is not found", r"\1: the file is not found"),
     (rf"^{_HIDDEN} in line", "the code in line"),
     (rf"\*\*{_HIDDEN} of the call", "a mapping that the call unpacks"),
@@ -50,6 +51,7 @@ _PLAIN = (
 # Words that trainers know as values, and keys that are not stored as those of a trainer. One that is missing here is replaced in
 # messages, and nothing else changes.
 _WORDS = words(
+    "True False None "
     "true false yes no none null auto best minimize maximize min max log sqrt kto ppo grpo orpo rm pt qlora full freeze rex "
     "one_cycle wsd params training num_cycles power _component_ num_warmup_steps epochs extends _base_ inherit inherits include "
     "includes defaults train_size train_sample_size num_samples num_train_samples max_examples num_examples max_train_examples "
@@ -89,8 +91,12 @@ def _vocabulary() -> frozenset[str]:
 
 def _is_name(word: str) -> bool:
     """Whether a word of a note is the name of a setting: `--num_epochs`, `args.batch_size`."""
-    name = word.rstrip(":'\"").lstrip("'\"").removeprefix("--").removesuffix("()")
-    return all(part.isalpha() and part in _key_parts() for part in re.split(r"[._-]", name))
+    return all(part.isalpha() and part in _key_parts() for part in re.split(r"[._-]", _bare(word)))
+
+
+def _bare(word: str) -> str:
+    """A name without its marks in a note."""
+    return word.rstrip(":'\"").lstrip("'\"").removeprefix("--").removesuffix("()")
 
 
 def words_of(program: Program) -> Iterator[str]:
@@ -152,9 +158,13 @@ class Disguise:
         """
         parts = re.split(r"([\s,;:()=]+)", note)
         return "".join(
-            part if not part or number % 2 or part in _vocabulary() or _is_name(part) else self.word(part)
+            part if not part or number % 2 or part in _vocabulary() or self._names(part) else self.word(part)
             for number, part in enumerate(parts)
         )
+
+    def _names(self, word: str) -> bool:
+        """Whether a word of a note is the name of a setting, or of an option of the script: `args.total_rows`."""
+        return all(part in self._known or _is_name(part) for part in _bare(word).split("."))
 
     def expression(self, text: str) -> str:
         """The placeholder of an expression; the expression itself where it is made of names of settings and numbers.

@@ -12,11 +12,11 @@ from optax_lr.configs.gather import sources_of
 from optax_lr.configs.named_file import named_file, recognised
 from optax_lr.configs.private import both, plain, shown_notes
 from optax_lr.configs.run_config import RunConfig
-from optax_lr.configs.stated import checked
+from optax_lr.configs.stated import checked, is_there
 from optax_lr.sources.errors import ConfigError, UnknownKeysError, UnstatedError
 from optax_lr.sources.interpolation import require_plain
 from optax_lr.sources.parsing import as_omegaconf
-from optax_lr.sources.python.constructors import TRAINING_ARGUMENTS, TRL
+from optax_lr.sources.python.constructors import SCHEDULES, TRAINING_ARGUMENTS, TRL
 from optax_lr.sources.source import Length, Processes, Source, count_of
 from optax_lr.trainers import TRAINERS, Recognised, Trainer, trainer_of
 from optax_lr.trainers.curve_keys import abbreviated, concerns_curve, other_rates, places_of_settings, sections_of_run
@@ -91,7 +91,7 @@ def read_configs(
     >>> [config.source for config in read_configs({"learning_rate": 5e-5})]
     ['<mapping>']
     """
-    found = sources_of(source)
+    found = sources_of(source, values)
     made: list[RunConfig] = []
     refused: list[ConfigError] = []
     rated: list[ConfigError] = []  # the part of these about commands that state a rate
@@ -109,7 +109,7 @@ def read_configs(
             rated += [error] * any(_RATE.search(key) for key in one.given)
             continue
         try:
-            made.append(read_recognised(one, whose, values))
+            made.append(read_recognised(one, whose, _of_trainer(one, values or {})))
         except ConfigError as error:
             if one.program is None and one.constructor.rpartition(".")[2] not in TRAINING_ARGUMENTS | TRL:
                 raise  # another call may be a part of this one, and no config of its own
@@ -118,12 +118,29 @@ def read_configs(
         made = [config for config in made if not {*CURVE_KEYS} <= {default.key for default in config.defaults}]
     if refused and not made:
         raise next((error for error in refused if error in rated), refused[0])
+    for key in values or ():
+        if made and all(key in config.lost for config in made):
+            raise ConfigError(f"{made[0].source}: {changes_nothing(key, made[0])}")
     what = "command" if found[0].form == "command" else "config"
     told = [error for error in refused if error not in silent]
     left_out = [f"another {what} is left out: {error}" for error in told[:_MOST_LEFT_OUT]]
     if (more := len(told) - _MOST_LEFT_OUT) > 0:
         left_out.append(f"{more} more {what}s are left out" if more > 1 else f"1 more {what} is left out")
     return [dataclasses.replace(config, notes=(*config.notes, *left_out)) for config in made]
+
+
+def changes_nothing(key: str, config: RunConfig) -> str:
+    """The line about a key that the user gives and the trainer does not have."""
+    script = config.form in ("python", "notebook")
+    whose = "option or argument in the script" if script else f"key of {trainer_of(config.trainer).title}"
+    way = "give the length with --max-steps" if key == "max_steps" else "leave it out, or correct its name"
+    return f"--set {key} changes nothing, as it is no {whose}; {way}"
+
+
+def _of_trainer(source: Source, values: Mapping[str, object]) -> dict[str, object]:
+    """The values that the user gives, without options of a script that decided the values of the config."""
+    open_ = {*source.unknown, *source.lengths, *source.computed}
+    return {key: value for key, value in values.items() if key not in source.options or key in open_}
 
 
 def _states_settings(command: Source) -> bool:
@@ -171,8 +188,12 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
     if trainer.omegaconf and source.form in ("yaml", "json") and source.text:
         required = frozenset() if found.trainer == "llamafactory-ui" else SETTING_NAMES.difference(values or ())
         source = dataclasses.replace(source, values=as_omegaconf(source.name, source.text, required))
+    values = values or {}
+    lost = [key for key in values if not _is_argument(source, trainer, key)]
+    stated = source.values
+    values = {key: value for key, value in values.items() if key not in lost}
     try:
-        source = checked(source, trainer, values or {}, found.section)
+        source = checked(source, trainer, values, found.section)
     except UnstatedError as error:
         raise UnstatedError(f"{error}{_wrong_keys(source, trainer, found)}") from None
     source = _completed(source, trainer.argparse_options())
@@ -195,6 +216,7 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
         notes += (f"these are {found.by}; read as transformers' Trainer, --trainer names another",)
     stops = [key for key in values_read if _EARLY.match(key) and values_read[key]]
     notes += (f"{', '.join(stops)}: the run may end early",) if stops else ()
+    lost += [key for key in values if key in reading.unknown and not is_there(stated, (*found.section, key))]
     unknown = tuple(
         key
         for key in reading.unknown
@@ -227,7 +249,16 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
         unknown=unknown,
         refused=(*reading.refused, *trainer.refused(unknown, source)),
         form=source.form,
+        lost=tuple(lost),
     )
+
+
+def _is_argument(source: Source, trainer: Trainer, key: str) -> bool:
+    """Whether the trainer takes a key: in a script, one of the arguments of the call, or a setting that every such call has."""
+    if trainer.takes is None or source.form not in ("python", "notebook"):
+        return True
+    own = (source.values, source.unknown, source.lengths, source.computed, SCHEDULES.get(source.constructor, ()))
+    return key.partition(".")[0] in trainer.takes or any(key in part for part in own)
 
 
 def _wrong_keys(source: Source, trainer: Trainer, found: Recognised) -> str:

@@ -34,6 +34,7 @@ class RunConfig:
         unknown: keys that the trainer is not known to have and that do not concern the curve.
         refused: the keys in `unknown` that stop the trainer with an error.
         form: the format of the file, such as `yaml` or `python`.
+        lost: the keys of `values` that the trainer does not have.
         open: lengths that a script computes from its data or that it does not state.
         reread: the config with values for `open`; None if nothing is open.
         named: the other file that the config or command names and whose settings these are.
@@ -57,6 +58,7 @@ class RunConfig:
     unknown: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     form: Form = "mapping"
+    lost: tuple[str, ...] = ()
     open: Mapping[str, Length] = dataclasses.field(default_factory=dict)
     reread: Callable[[Mapping[str, object]], RunConfig] | None = None
     named: str = ""

@@ -19,14 +19,17 @@ from optax_lr.trainers.settings import SETTING_NAMES
 
 # What a program of the Trainer has somewhere: its parsers, dataclasses for them, and the Trainer or one built on it.
 _OF_TRAINER = re.compile(r"\b(?:Hf|H4|Trl)ArgumentParser\b|\bTrlParser\b|\w+Arguments\b|Trainer\b")
+# Options with a place in a run.
+_BEGINS = re.compile(r"(?:start|begin|initial|resume|skip)_(?:from_)?(?:step|iter|iteration|epoch)s?")
 
 
-def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]:
+def configs_of_script(command: Source, files: Mapping[str, str], values: Mapping[str, object]) -> list[Source]:
     """The configs in the Python script that a command starts; empty where there are none.
 
     Args:
         command: the command.
         files: texts of files that were written before it, by path.
+        values: keys that the user gives, which may be options of the script.
     """
     written = {**(files if command.below == "" else {}), **command.files}
     name = command.command.name.removeprefix("./")
@@ -51,6 +54,7 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
             command.command.options,
             command.command.environment,
             beside,
+            added=values,
             reads_files=not replaced and command.below is not None,
         )
         calls = bool(reader.calls)
@@ -67,11 +71,17 @@ def configs_of_script(command: Source, files: Mapping[str, str]) -> list[Source]
     if found and (unread := _unread_words(command, every=reader.script.options.takes_words)):
         note = f"{', '.join(map(str, map(readable, unread)))} in the command: not read, and may set values of {name}"
         command = dataclasses.replace(command, notes=(*command.notes, note))
+    begins = {key: value for key, value in command.command.options.items() if _BEGINS.fullmatch(key) and value != "0"}
+    late = [
+        f"--{key} {readable(value)}: the run may begin there, and this plan begins at step 0"
+        for key, value in begins.items()
+    ]
+    command = dataclasses.replace(command, notes=(*command.notes, *late))
     complete = _as_called if calls else _as_parsed
     found = [dataclasses.replace(config, origin=no_origin) for config in found]  # whose texts are those of the script
     if not private:
         return [complete(config, command, name) for config in found]
-    known = words_of(command.command)
+    known = [*words_of(command.command), *reader.script.options.names]
     return [
         dataclasses.replace(
             complete(config, command, name), named=name, copy=complete(_disguised(config, known), command, name)

@@ -26,7 +26,7 @@ def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], s
     values = dict(source.values)
     for key, value in overrides.items():
         place = (key,) if key in values else tuple(key.split("."))  # an option may have dots
-        out = value is None and _is_there(values, place)  # a key next to the section is left out
+        out = value is None and is_there(values, place)  # a key next to the section is left out
         values = _with_value(values, place if out or not section else (*section, *key.split(".")), value)
     unknown = {key: text for key, text in source.unknown.items() if key not in overrides}
     for key in unknown:
@@ -66,7 +66,7 @@ def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], s
     )
 
 
-def _is_there(values: object, place: Sequence[str]) -> bool:
+def is_there(values: object, place: Sequence[str]) -> bool:
     """Whether nested mappings have a value at a place."""
     for key in place:
         values = values.get(key) if isinstance(values, Mapping) else None

@@ -112,6 +112,9 @@ class Trainer(abc.ABC):
     elsewhere: ClassVar[str] = ""  # what has the keys that it does not have, as the end of a sentence
     options: ClassVar[frozenset[str]] = frozenset()  # those of its argparse parser, in any version and of any command
     deciding: ClassVar[frozenset[str]] = frozenset()  # the options whose values decide the curve or the length
+    takes: ClassVar[frozenset[str] | None] = (
+        None  # what a call in a script takes next to its arguments; None for any key
+    )
     names_rates: ClassVar[bool] = False  # whether `read` itself names the rates of other parameters
 
     # Counting.

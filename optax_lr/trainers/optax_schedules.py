@@ -25,6 +25,7 @@ class OptaxSchedules(Trainer):
 
     name = "optax"
     title = "Optax"
+    takes = frozenset()
     calls = r"optax\.(?:\w+_schedules?|exponential_decay)"
 
     def read(self, source: Source, found: Recognised) -> Reading:

@@ -8,6 +8,7 @@ from optax_lr.numerics import Real
 from optax_lr.schedules import Constant, Schedule
 from optax_lr.sources.python.constructors import OPTIMIZERS
 from optax_lr.sources.source import Source
+from optax_lr.text import words
 from optax_lr.trainers.base import Reading, Recognised, Trainer
 from optax_lr.trainers.settings import STRICT, Settings
 
@@ -17,6 +18,7 @@ class Optimizers(Trainer):
 
     name = "optimizer"
     title = "optimizer"
+    takes = words("learning_rate max_steps")
     calls = "|".join(re.escape(name) for name in sorted(OPTIMIZERS))
     no_length = "the rate is constant, and the loop of the run is not read; give its length with --max-steps"
 

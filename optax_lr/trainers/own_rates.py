@@ -10,6 +10,7 @@ from optax_lr.numerics import Real
 from optax_lr.schedules import Function, Schedule
 from optax_lr.sources.python.constructors import OWN_RATES
 from optax_lr.sources.source import Source
+from optax_lr.text import words
 from optax_lr.trainers.base import Reading, Recognised, Trainer
 from optax_lr.trainers.settings import Settings, finite_number
 
@@ -21,6 +22,7 @@ class OwnRates(Trainer):
 
     name = "own"
     title = "the script"
+    takes = words("learning_rate max_steps")
     no_length = "the length of the run is not in this script; give it with --max-steps"
 
     def recognise(self, source: Source) -> Recognised | None:

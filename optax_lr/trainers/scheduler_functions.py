@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from optax_lr.numerics import Real
 from optax_lr.sources.python.constructors import FUNCTIONS
 from optax_lr.sources.source import Source
+from optax_lr.text import words
 from optax_lr.trainers.base import Data, like
 from optax_lr.trainers.keys import Default
 from optax_lr.trainers.settings import Settings
@@ -18,6 +19,7 @@ class SchedulerFunctions(Transformers):
 
     name = "get_scheduler"
     title = "get_scheduler"
+    takes = words("learning_rate lr_scheduler_type warmup_steps max_steps lr_scheduler_kwargs")
     calls = rf"(?:.*\.)?(?:{'|'.join(FUNCTIONS)})"
     fine_tunes = False  # a script may train anything
     zero_steps_count = False

@@ -23,6 +23,7 @@ from optax_lr.schedules import (
 from optax_lr.schedules.compositions import Stages
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.source import Source
+from optax_lr.text import words
 from optax_lr.trainers.base import Data, Reading, Recognised, Trainer, like
 from optax_lr.trainers.settings import STRICT, Settings, finite_number, whole_setting
 
@@ -50,6 +51,7 @@ class TorchSchedules(Trainer):
 
     name = "torch"
     title = "torch"
+    takes = words("learning_rate")
     calls = r"(?:torch\.optim\.lr_scheduler|timm\.scheduler)\..*"
     no_length = "the schedule has no end of its own; give the number of calls of scheduler.step() (--max-steps)"
 

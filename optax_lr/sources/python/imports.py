@@ -43,9 +43,15 @@ _OWN_FOLDER = re.compile(
 class Program(Script):
     """A script with the modules in its folder."""
 
-    def __init__(self, path: str, text: str, options: Mapping[str, object] | None = None) -> None:
-        super().__init__(path, text, options)
-        self._options = options
+    def __init__(
+        self,
+        path: str,
+        text: str,
+        options: Mapping[str, object] | None = None,
+        added: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(path, text, options, added)
+        self._options = options, added
         self.beside: Path | None = None  # the folder of the script, in which Python looks for its modules
         self.reads_files = True  # whether files that it loads and imports are those in its folder
         self._modules: dict[Path, Program | None] = {}  # of the script and all of its modules together
@@ -173,7 +179,7 @@ class Program(Script):
             read = sum(len(module.text) for module in self._modules.values() if module is not None)
             if read + len(text) > LARGEST_FILE:
                 return None
-            made = Program(str(path), text, self._options)
+            made = Program(str(path), text, *self._options)
         except ConfigError:
             return None
         made.folder, made.beside, made.environment, made._modules = (

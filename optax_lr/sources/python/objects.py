@@ -378,10 +378,10 @@ class Script(Values):
     ) -> object:
         """What the command gives for an option of the script's own parser, else its default, with a note."""
         given = self.options.given
-        if given is not None and name in given:
+        if name in given:
             return as_option(given[name], kind)
         value = default()
-        beside = "" if given is not None else "; the command that starts the script may give another"
+        beside = "" if self.options.whole else "; the command that starts the script may give another"
         self.notes[f"{owner}{name} is {value!r}, the default of {whose}{beside}"] = None
         return value
 

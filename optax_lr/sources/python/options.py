@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from optax_lr.sources.python.scopes import Call, Names
-from optax_lr.sources.python.syntax import Named, UnknownError, keyword_of, parts_of, texts_of
+from optax_lr.sources.python.syntax import Named, UnknownError, argument_names, keyword_of, parts_of, texts_of
 
 _WRAPPERS = ("pyrallis.wrap", "draccus.wrap", "parser.wrap")  # that fill the dataclass of a function's first argument
 
@@ -19,14 +20,16 @@ class Options:
     """The options of a script.
 
     Fields:
-        given: those that the command gives, by the names of their values; None if the command is not known.
+        given: those that the command or the user gives, by the names of their values.
+        whole: whether the command is known, so that every other option has its default.
         declared: the calls that declare each, by the name of its value.
         replaced: whether a file or a dict may replace any of their defaults.
         takes_words: whether words of the command that are no options may set values.
         holders: the names that hold what a parser gives; "dataclass" for fields of dataclasses.
     """
 
-    def __init__(self, names: Names, given: Mapping[str, object] | None) -> None:
+    def __init__(self, names: Names, given: Mapping[str, object] | None, added: Mapping[str, object]) -> None:
+        """`given` are those of the command, None if that is not known, and `added` are keys that may be options."""
         self.declared: dict[str, list[Call]] = {}
         self.replaced = False
         self._names = names
@@ -38,7 +41,38 @@ class Options:
         self.takes_words = any(call.name in (*STARTERS, "click.argument") for call in names.calls)
         self.holders = _holders(names)
         stated = next((made for call in names.calls if (made := _stated(call)) is not None), given)
-        self.given = None if stated is None else self._in_full(stated)
+        self.whole = stated is not None
+        self.given = self._in_full({**(stated or {}), **self.own(added)})
+
+    @functools.cached_property
+    def names(self) -> set[str]:
+        """The names of the options, and of their values."""
+        parts = [part.target for kind in self._filled() for part in kind.body if isinstance(part, ast.AnnAssign)]
+        return {*self.declared, *self._long, *self._short, *self._negative, *self._arguments(), *_names_in(parts)}
+
+    def own(self, values: Mapping[str, object]) -> dict[str, object]:
+        """The options of the script among some keys, with numbers as the words of a command."""
+        return {
+            key.replace("-", "_"): str(value) if type(value) in (int, float) else value
+            for key, value in values.items()
+            if key.replace("-", "_") in self.names
+        }
+
+    def _filled(self) -> list[ast.ClassDef]:
+        """The classes of the script that a parser such as `HfArgumentParser` fills."""
+        if "dataclass" not in self.holders.values():
+            return []
+        top = self._names.top
+        nodes: list[ast.AST] = [call.node for call in self._names.calls if call.last.endswith("Parser")]
+        nodes += [scope.function.args for scope in self._names.scopes if isinstance(scope.function, Named)]
+        nodes += [value for name in _names_in(nodes) for value in top.values(name) if value is not None]
+        return [kind for name in _names_in(nodes) for kind in self._names.classes.get(name, ())]
+
+    def _arguments(self) -> set[str]:
+        """The arguments of the functions whose options are these."""
+        calls = [call.node.args[0] for call in self._names.calls if call.name in STARTERS and call.node.args]
+        scopes = [scope for node in calls for scope in self._names.functions.get(ast.unparse(node), ())]
+        return {name for scope in scopes for name in argument_names(scope.function)}
 
     def _declare(self, call: Call) -> None:
         """Remember an option of argparse by the name under which its value is found."""
@@ -109,7 +143,7 @@ class Options:
                 )
             ) if len(made := self.declared.get(name, [])) == 1:
                 action, default = (keyword_of(made[0].node, word) for word in ("action", "default"))
-                given = self.given is not None and name in self.given
+                given = self.given.get(name, False) not in (False, None)
                 stated = isinstance(default, ast.Constant) and default.value
                 if is_none:
                     return False if given or (isinstance(default, ast.Constant) and default.value is not None) else None
@@ -121,11 +155,15 @@ class Options:
         match test:
             case ast.Compare(
                 left=ast.Attribute(value=ast.Name(), attr=name), ops=[ast.Is()], comparators=[ast.Constant(value=None)]
-            ) if len(made := self.declared.get(name, [])) == 1 and name not in (self.given or ()):
+            ) if len(made := self.declared.get(name, [])) == 1 and name not in self.given:
                 default = keyword_of(made[0].node, "default")
                 none = default is None or (isinstance(default, ast.Constant) and default.value is None)
                 return ast.unparse(test.left) if none else ""
         return ""
+
+
+def _names_in(nodes: Iterable[ast.AST]) -> set[str]:
+    return {part.id for node in nodes for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def _holders(names: Names) -> dict[str, str]:

@@ -54,6 +54,7 @@ def script_sources(
     text: str,
     folder: Path | None,
     options: Mapping[str, object] | None = None,
+    added: Mapping[str, object] | None = None,
     *,
     reads_files: bool = True,
 ) -> list[Source]:
@@ -64,6 +65,7 @@ def script_sources(
         text: its text.
         folder: where files that it names are looked for.
         options: those of the command that starts the script.
+        added: keys that the user gives, which may be options of the script.
         reads_files: whether what it loads and imports are the files in that folder.
 
     Raises:
@@ -74,7 +76,7 @@ def script_sources(
     ({}, {'learning_rate': 'LR'}, 'transformers.TrainingArguments')
     """
     try:
-        return Reader(path, text, folder, options, reads_files=reads_files).sources()
+        return Reader(path, text, folder, options, added=added, reads_files=reads_files).sources()
     except RecursionError:
         raise ConfigError(f"{path}: nested too deeply") from None
 
@@ -91,11 +93,14 @@ class Reader:
         environment: Mapping[str, str] | None = None,
         beside: Path | None = None,
         *,
+        added: Mapping[str, object] | None = None,
         reads_files: bool = True,
     ) -> None:
         """`folder` is where the script is started, and `beside` where it is, if that is another folder."""
         self.path, self.text, self.folder = path, text, folder
-        self.script = Program(path, text, options)
+        self.script = Program(path, text, options, added)
+        own = self.script.options.own(added or {})
+        self._given = frozenset(key for key in added or () if key.replace("-", "_") in own)
         self.script.reads_files = reads_files and not changes_folder(self.script)
         self.script.environment, self.script.folder = environment or {}, folder
         self.script.beside = folder if beside is None else beside
@@ -298,6 +303,7 @@ class Reader:
             alone=found.alone,
             processes=self.processes,
             older=older_argument(self.script),
+            options=self._given,
         )
 
     def _with_examples(self, source: Source) -> Source:

@@ -52,10 +52,17 @@ class Values(Classes):
         alone: where the last value differs if several processes run the script.
     """
 
-    def __init__(self, path: str, text: str, options: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        text: str,
+        options: Mapping[str, object] | None = None,
+        added: Mapping[str, object] | None = None,
+    ) -> None:
+        """`options` are those of the command, None if that is not known, and `added` are keys that may be options."""
         super().__init__(path, text)
         try:
-            self.options = Options(self, options)
+            self.options = Options(self, options, added or {})
             self.flow = Flow(self)
         except RecursionError:
             raise ConfigError(f"{path}: nested too deeply") from None
@@ -117,7 +124,7 @@ class Values(Classes):
         for test, wanted, scope in tests:
             before, self.notes = self.notes, {}
             known = self.options.tested(test)
-            if known is False and self.options.given is None:
+            if known is False and not self.options.whole:
                 self.notes[f"{ast.unparse(test)[:60]} is taken as not given"] = None
             known = holds(functools.partial(self.value, scope=scope), test) if known is None else known
             met.append((None if known is None else known is wanted, list(self.notes)))
