@@ -62,8 +62,10 @@ def state_with(source: Source) -> str:
         name = next((name for name, pattern in _USUAL.items() if re.search(rf"(?:^|\.){pattern}$", word)), "")
         if name and not _OTHER.search(_word(place)) and (usual := _usual(name, value)) is not None:
             found[name].add(usual)
-    if found["lr_scheduler_type"].difference(_KINDS) or any(_FLOOR.search(_word(place)) for place, _ in leaves):
-        found["lr_scheduler_type"].clear()  # which says less than the schedule
+    warmed = found["lr_scheduler_type"] == {"constant"} and found["warmup_steps"]  # which a program may ignore
+    floor = any(_FLOOR.search(_word(place)) for place, _ in leaves)
+    if warmed or floor or found["lr_scheduler_type"].difference(_KINDS):
+        found["lr_scheduler_type"].clear()
     return stated(**{name: each.pop() for name, each in found.items() if len(each) == 1})
 
 

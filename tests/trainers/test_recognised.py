@@ -100,6 +100,7 @@ REFUSED = [
     ({"pipe-parallel-size": 1, "train-iters": 320, "optimizer": {"type": "Adam", "params": {"lr": 6e-4}}, "lr-decay-style": "cosine", "warmup": 0.01}, "a config of GPT-NeoX, which is not read; state the schedule: optax-lr show --set learning_rate=0.0006 --set lr_scheduler_type=cosine --set warmup_steps=N --set max_steps=320"),
     (["python", "train.py", "--actor-num-gpus-per-node", "8", "--rm-type", "math", "--lr", "1e-6", "--lr-decay-style", "constant", "--num-rollout", "30"], "this is a run of slime, which is not read; state the schedule: optax-lr show --set learning_rate=1e-06 --set lr_scheduler_type=constant"),
     ({"model": {"mask_anneal_steps": 9, "noise_scheduler": {"type": "linear"}}, "training": {"scheduler": "cosine", "lr": 1e-4}}, "knows the use of training.lr 0.0001, training.scheduler cosine; read that, or state the schedule: optax-lr show --set learning_rate=0.0001 --set lr_scheduler_type=cosine"),
+    ({"optim": {"lr": 2e-5, "lr_schedule": "constant", "num_warmup_steps": 10}}, "--set learning_rate=2e-05 --set lr_scheduler_type=KIND --set warmup_steps=10 --set max_steps=N"),
     ({"training_type": "dpo", "training_config": {"extends": "OF_DPO", "learning_rate": 1e-6, "num_train_epochs": 3}}, "is not certain; name it with --trainer trl-dpo"),
     ({"param_scheduler": [], "optim_wrapper": {}}, "a config of mmengine"),
     ({"sched": "cosine", "epochs": 300, "lr": 1e-3}, "a config of timm's train.py"),
