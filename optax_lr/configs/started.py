@@ -12,13 +12,16 @@ from optax_lr.sources.errors import STATE, BranchError, ConfigError
 from optax_lr.sources.files import text_of
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.python import Reader
+from optax_lr.sources.python.constructors import TRL
 from optax_lr.sources.python.imports import texts_below
 from optax_lr.sources.python.run_facts import divided_model
 from optax_lr.sources.source import Source, no_origin
 from optax_lr.trainers.settings import SETTING_NAMES
 
 # What a program of the Trainer has somewhere: its parsers, dataclasses for them, and the Trainer or one built on it.
-_OF_TRAINER = re.compile(r"\b(?:Hf|H4|Trl)ArgumentParser\b|\bTrlParser\b|\w+Arguments\b|Trainer\b")
+_OF_TRAINER = re.compile(
+    rf"\b(?:(?:Hf|H4|Trl)ArgumentParser|TrlParser|\w+Arguments|\w*Trainer|{'|'.join(sorted(TRL))})\b"
+)
 # Options with a place in a run.
 _BEGINS = re.compile(r"(?:start|begin|initial|resume|skip)_(?:from_)?(?:step|iter|iteration|epoch)s?")
 
