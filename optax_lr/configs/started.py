@@ -101,7 +101,7 @@ def with_own_parser(command: Source) -> Source:
     path, _ = command.file(command.program_name) if command.program_name.endswith(".py") else (None, False)
     if path is None:
         return command
-    texts = list(texts_below(path))
+    texts = texts_below(path)
     named = any(re.search(rf"\b{key}\b", text) for text in texts for key in SETTING_NAMES & command.values.keys())
     own = named and not any(map(_OF_TRAINER.search, texts))
     return dataclasses.replace(command, own_parser=own)

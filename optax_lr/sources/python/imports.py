@@ -8,12 +8,13 @@ and names of schedules may come into a message.
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.errors import ConfigError, UnreadableError
 from optax_lr.sources.files import LARGEST_FILE, file_below, text_of
 from optax_lr.sources.python.loaded import shown
 from optax_lr.sources.python.objects import Script
@@ -207,22 +208,32 @@ def file_name(module: str) -> str:
     return module.removeprefix(".").replace(".", "/") + ".py"
 
 
-def texts_below(path: Path) -> Iterator[str]:
-    """The texts of a script and of the modules below its folder that it imports, or that these import, without parsing them."""
+def texts_below(path: Path) -> list[str]:
+    """The texts of a script and of the modules below its folder that it imports, or that these import, without parsing them.
+
+    None are given if one cannot be read, if they are longer than four scripts may be, or for too many names.
+    """
     root, paths, left = path.parent.resolve(), [path.resolve()], _MOST_LOOKED_FOR
+    texts: list[str] = []
     for file in paths:
         try:
-            text = text_of(str(file))
-        except ConfigError:
+            texts.append(text_of(str(file)))
+        except UnreadableError:
+            return []
+        except ConfigError:  # an empty one
             continue
-        yield text
-        for dots, module, *names in _IMPORTS.findall(text):
+        for dots, module, *names in _IMPORTS.findall(texts[-1]):
             folders = [file.parents[len(dots) - 1]] if 0 < len(dots) <= len(file.parents) else [root, file.parent]
-            places = [folder.joinpath(*module.split(".")) for folder in folders]
             inner = [name.replace(".", "/") for name in re.findall(r"[\w.]+", " ".join(names))]
-            parts = [place / name for place in places for name in ("", "__init__", *inner)]
-            for part in parts[:left]:
-                found = Path(f"{part}.py").resolve()
-                if found not in paths and found.is_relative_to(root) and found.is_file():
-                    paths.append(found)
-            left = max(0, left - len(parts))
+            parts = [
+                folder / module.replace(".", "/") / name for folder in folders for name in ("", "__init__", *inner)
+            ]
+            left -= len(parts)
+            if left < 0 or sum(map(len, texts)) > 4 * LARGEST_FILE:
+                return []
+            for part in parts:
+                with contextlib.suppress(OSError, ValueError):  # such as a name that is too long
+                    found = Path(f"{part}.py").resolve()
+                    if found not in paths and found.is_relative_to(root) and found.is_file():
+                        paths.append(found)
+    return texts
