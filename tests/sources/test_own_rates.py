@@ -143,6 +143,12 @@ def main():
 if __name__ == "__main__":
     main()
 """,
+    "a loop over data": """
+loader = torch.utils.data.DataLoader(list(range(79)), batch_size=2)
+for batch_idx, batch in enumerate(loader, start=1):
+    optimizer.param_groups[0]["lr"] = 0.1 * (1 - float(batch_idx) / 40) ** 0.9
+    update()
+""",
     "milestones in a list": """
 def adjust_learning_rate(optimizer, epoch, schedule=(12, 20)):
     lr = 0.3
@@ -191,7 +197,8 @@ def plan_of(tmp_path, script: str, **options) -> olr.Plan:
 @pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
 def test_the_plan_has_the_rates_of_the_script(script, tmp_path):
     rates = np.float32(rates_of(script))
-    plan = plan_of(tmp_path, script, max_steps=None if "while" not in script else 40)
+    known = {"while": {"max_steps": 40}, "DataLoader": {"num_examples": 79}}
+    plan = plan_of(tmp_path, script, **next((options for word, options in known.items() if word in script), {}))
     assert plan.max_steps == len(rates) == 40
     np.testing.assert_allclose([plan.schedule(step) for step in range(40)], rates, rtol=2e-7)
     np.testing.assert_allclose(plan.schedule(np.arange(40)), rates, rtol=2e-7)

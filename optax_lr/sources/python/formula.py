@@ -319,9 +319,7 @@ class Formula:
             whole = all(isinstance(node.op, ast.Add) and ast.unparse(node.value) == "1" for node in added)
             again = any(here.in_loop(binding.line) for binding in bindings if binding.value is not None)
         else:
-            whole = (
-                isinstance(loop, ast.For) and _is_name(loop.target, name.id) and _range(self.script, loop) is not None
-            )
+            whole = isinstance(loop, ast.For) and _turns(self.script, loop, name.id) is not None
             again = self._is_inside(loop)
         if not whole or again:
             raise UnknownError
@@ -332,19 +330,18 @@ class Formula:
     def _counted(self) -> Term:
         """The variable that counts: the step, in a loop with the first number of its range added."""
         assert self.counter is not None
-        made = None if self.counter.loop is None else _range(self.script, self.counter.loop)
-        if made is None or len(made.args) == 1:
+        made = None if self.counter.loop is None else _turns(self.script, self.counter.loop, self.counter.name)
+        if made is None or made[0] is None:
             return STEP
-        return _joined(operator.add, [STEP, self.term(made.args[0], self.counter.scope, {})])
+        return _joined(operator.add, [STEP, self.term(made[0], self.counter.scope, {})])
 
     def take_length(self) -> None:
         """Take the number of turns of the loop that counts as the length of the run."""
-        made = None if self.counter is None or self.counter.loop is None else _range(self.script, self.counter.loop)
-        if self.counter is None or made is None or "max_steps" in self.found.values.keys() | self.found.unknown.keys():
+        if self.counter is None or "max_steps" in self.found.values.keys() | self.found.unknown.keys():
             return
-        end = made.args[-1]
-        turns = end if len(made.args) == 1 else ast.copy_location(ast.BinOp(end, ast.Sub(), made.args[0]), end)
-        self.found.take("max_steps", turns, self.counter.scope)
+        made = None if self.counter.loop is None else _turns(self.script, self.counter.loop, self.counter.name)
+        if made is not None:
+            self.found.take("max_steps", made[1], self.counter.scope)
 
     def _is_inside(self, node: ast.AST) -> bool:
         """Whether a loop is in another one."""
@@ -392,14 +389,24 @@ def _is_name(node: ast.expr, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
 
 
-def _range(script: Script, loop: ast.For) -> ast.Call | None:
-    """The range that a loop is over, also in tqdm's bar; None for any other loop."""
+def _turns(script: Script, loop: ast.For, name: str) -> tuple[ast.expr | None, ast.expr] | None:
+    """The first number of a loop that counts by a name, None for 0, and the number of its turns; None for any other loop.
+
+    It is over a range, or over `enumerate(data)`, also in tqdm's bar.
+    """
     node = loop.iter
     while isinstance(node, ast.Call) and node.args:
-        name = script.qualified(node.func).rpartition(".")[2]
-        if name in ("range", "trange"):
-            return node if len(node.args) < 3 else None
-        if name != "tqdm":
-            return None
-        node = node.args[0]
+        last = script.qualified(node.func).rpartition(".")[2]
+        match loop.target, last, node.args:
+            case ast.Name(id=target), "range" | "trange", [end] if target == name:
+                return None, end
+            case ast.Name(id=target), "range" | "trange", [first, end] if target == name:
+                return first, ast.copy_location(ast.BinOp(end, ast.Sub(), first), end)
+            case ast.Tuple(elts=[ast.Name(id=target), _]), "enumerate", [data, *first] if target == name:
+                length = ast.Call(ast.Name("len", ast.Load()), [data], [])
+                start = first[0] if first else next((word.value for word in node.keywords), None)
+                return start, ast.fix_missing_locations(ast.copy_location(length, data))
+            case _, "tqdm", [node, *_]:
+                continue
+        return None
     return None
