@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -34,24 +35,36 @@ class OwnRates(Trainer):
     def read(self, source: Source, found: Recognised) -> Reading:
         assert source.rate is not None
         of = source.rate.of
-        numbers = {
-            key: np.float64(finite_number(f"{source.name}: {key}", value)) for key, value in source.given.items()
-        }
+        values = {key: _number(f"{source.name}: {key}", value) for key, value in source.values.items()}
 
         def rate(step: Any) -> Any:
-            return of(step, numbers)
+            return of(step, values)
 
         rate.__name__ = source.rate.name
         with np.errstate(all="ignore"):
-            highest = max(float(rate(step)) for step in _LOOKED_AT)
-        taken = {"learning_rate": highest, "max_steps": source.given.get("max_steps")}
+            some = np.array([float(rate(step)) for step in _LOOKED_AT])
+        highest = max([*some[np.isfinite(some)], 0.0])
+        taken = {"learning_rate": float(highest), "max_steps": source.given.get("max_steps")}
         settings = Settings.of(
             source.name, taken, trainer=self.name, lr_scheduler_type=source.rate.name, own={"rate": rate}
         )
-        shown = ", ".join(f"{key} {value:g}" for key, value in numbers.items())
+        listed = {key: value for key, value in source.given.items() if key not in source.lengths}
+        shown = ", ".join(f"{key} {value:g}" for key, value in listed.items() if isinstance(value, float | int))
         return Reading(
             settings, notes=(f"the rate is {source.rate.name} of the script, with {shown}",) if shown else ()
         )
 
+    def notes(self, settings: Settings, max_steps: int, version: str) -> Iterator[str]:
+        steps = np.unique(np.linspace(0, max_steps - 1, 300).round())
+        with np.errstate(all="ignore"):
+            negative = [int(step) for step in steps if float(settings.own["rate"](step)) < 0]
+        if negative:
+            yield f"the formula is below 0 at step {negative[0]}, where the plan has a rate of 0"
+
     def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         return Function(settings.own["rate"])
+
+
+def _number(name: str, value: object) -> object:
+    """A number in float64, so that a division by 0 in a branch that is not taken is no error; anything else as it is."""
+    return value if isinstance(value, (bool, str)) or value is None else np.float64(finite_number(name, value))

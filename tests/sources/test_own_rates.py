@@ -214,7 +214,8 @@ def test_the_settings_are_named_and_can_be_given(tmp_path):
         for note in config.notes
     )
     assert any(
-        "a step of this plan is a turn of the loop over it in line 28; line 31 sets" in note for note in config.notes
+        "a step of this plan is a turn in which line 28 counts it; line 31 sets the rate" in note
+        for note in config.notes
     )
     assert config.plan().schedule(4) == np.float32(1e-3 * 5 / 6)
     path.write_text(
@@ -275,6 +276,74 @@ def test_several_schedules_are_several_configs(tmp_path):
     configs = olr.read_configs(path)
     assert [config.plan(max_steps=9).schedule(1) for config in configs] == [np.float32(0.45), np.float32(0.25)]
     assert all("this script makes 2 schedules; which one runs when is not read" in config.notes for config in configs)
+
+
+SET = "for g in optimizer.param_groups: g['lr'] = lr\n"
+TWISTED = {  # each with its note; those with none have the rates of the script
+    "range(1, n)": (f"for e in range(1, 41):\n    lr = 0.1 / e\n    {SET}    update()\n", ""),
+    "a counter from 100": (f"n = 100\nfor s in range(40):\n    lr = 0.1 / (1 + n)\n    {SET}    update()\n    n += 1\n", ""),
+    "1 is added first": (f"it = 0\nwhile it < 40:\n    it += 1\n    lr = 0.1 * it / 40\n    {SET}    update()\n", ""),
+    "an option for the first": (
+        "import argparse\np = argparse.ArgumentParser()\np.add_argument('--start', type=int, default=10)\nargs = p.parse_args([])\n"
+        f"for e in range(args.start, 50):\n    lr = 0.1 * (1 - e / 50)\n    {SET}    update()\n", ""),
+    "a bar": (f"from tqdm import tqdm\nbar = tqdm(range(40), disable=True)\nfor i in bar:\n    lr = 0.1 / (1 + i)\n    {SET}    update()\n", ""),
+    "a function in place of min": (
+        "min = lambda a, b: a if a > b else b\nscheduler = LambdaLR(optimizer, lambda s: min(0.5, 1 - s / 50))" + STEPPED, ""),
+    "after the update": (f"for i in range(40):\n    update()\n    lr = 0.1 * (1 - i / 40)\n    {SET}", "sets the rate after the update"),
+    "after the update in functions": (
+        "def train():\n    for i in range(3): update()\ndef adjust(e):\n    for g in optimizer.param_groups: g['lr'] = 0.1 * (1 - e / 9)\n"
+        "for e in range(9):\n    train()\n    adjust(e)\n", "sets the rate after the update"),
+    "break": (f"for i in range(50):\n    if i == 40: break\n    lr = 0.1 * (1 - i / 50)\n    {SET}    update()\n", "may leave out turns of line"),
+    "return": (
+        f"def main():\n  for i in range(50):\n    lr = 0.1 * (1 - i / 50)\n    {SET}    update()\n    if i == 30: return\nmain()\n",
+        "may leave out turns of line"),
+    "exit": (f"for i in range(50):\n    lr = 0.1 * (1 - i / 50)\n    {SET}    update()\n    if i: break\n", "may leave out turns of line"),
+    "continue": (f"for i in range(50):\n    if i % 2: continue\n    lr = 0.1 * (1 - i / 50)\n    {SET}    update()\n", "may leave out turns"),
+    "accumulation": (
+        f"for i in range(50):\n    lr = 0.1 * (1 - i / 50)\n    {SET}    if i % 4 == 3: optimizer.step()\n", "does not make an update in each turn"),
+    "one group": ("for i in range(9):\n    optimizer.param_groups[0]['lr'] = 0.1 * (1 - i / 9)\n    update()\n", "sets the rate of one group"),
+    "stepped first": (
+        "scheduler = LambdaLR(optimizer, lambda e: 1 - e / 20)\nfor e in range(20):\n    scheduler.step()\n    optimizer.step()\n",
+        "steps the scheduler before the update"),
+    "below 0": ("scheduler = LambdaLR(optimizer, lambda s: math.cos(math.pi * s / 20))" + STEPPED, "the formula is below 0 at step 1"),
+    "two optimizers": (
+        "other = torch.optim.SGD(m.parameters(), lr=1.0)\nscheduler = LambdaLR(optimizer, lambda s: 0.9 ** s)" + STEPPED,
+        "this script makes 2 optimizers"),
+    "the optimizer again": (
+        "scheduler = LambdaLR(optimizer, lambda s: 0.9 ** s)\nfor e in range(9):\n    if e == 5: optimizer = torch.optim.SGD(m.parameters(), lr=1.0)\n"
+        "    update()\n    scheduler.step()\n", "this script makes 2 optimizers"),
+}  # fmt: skip
+REFUSED = {
+    "two loops": f"for e in range(5):\n  for i in range(9):\n    lr = 0.1 / (1 + e * 9 + i)\n    {SET}    update()\n",
+    "two loops and a function": (
+        f"def get_lr(it): return 0.1 / (1 + it)\nfor e in range(5):\n  for i in range(9):\n    lr = get_lr(e * 9 + i)\n    {SET}    update()\n"),
+    "a changed number": f"T = 40\nT //= 2\nfor e in range(T):\n    lr = 0.1 * (1 - e / T)\n    {SET}    update()\n",
+    "a number of a try": f"T = 40\ntry: T = 10\nexcept: T = 99\nfor e in range(T):\n    lr = 0.1 * (1 - e / T)\n    {SET}    update()\n",
+    "a changed turn": f"for e in range(30):\n    e = e + 10\n    lr = 0.1 * (1 - e / 40)\n    {SET}    update()\n",
+    "a counter of some turns": f"n = 0\nfor i in range(40):\n    if i in (10, 20): n += 1\n    lr = 0.1 * 0.1 ** n\n    {SET}    update()\n",
+    "another pi": f"from math import cos, pi\npi = 3\nfor i in range(30):\n    lr = 0.05 * (1 + cos(pi * i / 30))\n    {SET}    update()\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("script", "note"), TWISTED.values(), ids=TWISTED)
+def test_a_note_or_the_rates_of_the_script(script, note, tmp_path):
+    path = tmp_path / "train.py"
+    path.write_text(HEAD + script)
+    config = olr.read_config(path)
+    plan = config.plan(max_steps=None if re.search("while|n = 100", script) is None else 40)
+    notes = " / ".join([*config.notes, *plan.notes])
+    assert note in notes
+    if not note:
+        assert not re.search("after the update|may leave out|before the update|below 0", notes)
+        rates = np.float32(rates_of(script))
+        assert plan.max_steps == len(rates) == 40
+        np.testing.assert_allclose([plan.schedule(step) for step in range(40)], rates, rtol=2e-7)
+
+
+@pytest.mark.parametrize("script", REFUSED.values(), ids=REFUSED)
+def test_a_variable_that_does_not_count_alone_is_refused(script, tmp_path):
+    with pytest.raises(olr.ConfigError, match="sets the rate by hand, in code that is not run"):
+        plan_of(tmp_path, script)
 
 
 def expressions(depth: int) -> st.SearchStrategy[str]:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from optax_lr.sources.python.arguments import Arguments, gives_number
-from optax_lr.sources.python.objects import Script
+from optax_lr.sources.python.counters import Counter, counter_of
 from optax_lr.sources.python.scopes import Call, Scope
 from optax_lr.sources.python.syntax import UnknownError, defaults_of, places_of
 from optax_lr.sources.python.truth import holds
@@ -76,15 +76,6 @@ Locals = Mapping[str, Callable[[], Term]]
 STEP = Term(lambda step, settings: step, True)
 
 
-class Counter(NamedTuple):
-    """A variable that counts: of a loop over a range, or one to which 1 is added."""
-
-    name: str
-    line: int
-    loop: ast.For | None
-    scope: Scope
-
-
 class Formula:
     """The formula of a rate.
 
@@ -93,8 +84,9 @@ class Formula:
         counter: the variable that is the step; None where that is the argument of a function.
     """
 
-    def __init__(self, found: Arguments) -> None:
-        self.found, self.script = found, found.script
+    def __init__(self, found: Arguments, use: ast.stmt | None = None) -> None:
+        """`use` is the statement of the loop that sets the rate; None for a function of the step."""
+        self.found, self.script, self.use = found, found.script, use
         self.counter: Counter | None = None
         self._terms = 0
 
@@ -110,7 +102,7 @@ class Formula:
         if self._terms > _MOST_TERMS:
             raise UnknownError
         match node:
-            case ast.Constant(value=bool() | int() | float() as value):
+            case ast.Constant(value=bool() | int() | float() | str() | None as value):
                 return Term(lambda step, settings: value, False)
             case ast.Name(id=name) if name in local:
                 return local[name]()
@@ -162,7 +154,8 @@ class Formula:
         name = self.script.qualified(node.func)
         if any(isinstance(part, ast.Starred) for part in node.args) or any(word.arg is None for word in node.keywords):
             return None
-        if name in _FUNCTIONS and not node.keywords and name not in self.script.functions:
+        plain = name not in self.script.functions and self._is_known(node.func, scope)
+        if name in _FUNCTIONS and not node.keywords and plain:
             return _joined(_FUNCTIONS[name], [self.term(part, scope, local) for part in node.args])
         made = self.function(node.func, scope)
         if made is None:
@@ -257,10 +250,12 @@ class Formula:
 
     def _leaf(self, node: ast.expr, scope: Scope) -> Term:
         """A setting, a variable that counts, or an expression that a name is bound to."""
-        if (name := self.script.qualified(node)) in _CONSTANTS:
+        if (name := self.script.qualified(node)) in _CONSTANTS and self._is_known(node, scope):
             return Term(lambda step, settings: _CONSTANTS[name], False)
-        if isinstance(node, ast.Name) and self._counts(node, scope):
-            return self._counted()
+        if isinstance(node, ast.Name) and self.use is not None:
+            counter = counter_of(self.script, node, scope, self.use)
+            if counter is not None:
+                return self._counted(counter)
         text = ast.unparse(node)
         key = re.sub(r"\W+", "_", text).strip("_")
         try:
@@ -273,87 +268,66 @@ class Formula:
 
     def _other(self, node: ast.expr, scope: Scope, key: str, text: str) -> Term:
         """A name that is not a number in the script: an expression, an argument, or a setting to ask for."""
+        stated: ast.expr | None = node
         if isinstance(node, ast.Name):
             bindings, here = self.script.reaching(node, scope)
-            if len(bindings) == 1 and bindings[0].value is not None:
-                found = self.found
-                before = dict(found.values), dict(found.unknown), dict(found.lengths)
-                try:
-                    return self.term(bindings[0].value, here, {})
-                except UnknownError:
-                    found.values, found.unknown, found.lengths = before
-            elif len(bindings) == 1 and (given := self.script.argument(node.id, here)) is not None:
-                return self.term(*given, {})
-            elif len(bindings) != 1:
+            if len(bindings) != 1:
                 raise UnknownError
+            stated = bindings[0].value
+            if stated is None and (given := self.script.argument(node.id, here)) is not None:
+                return self.term(*given, {})
+            if isinstance(stated, (ast.BinOp, ast.UnaryOp, ast.IfExp, ast.Name)) or self._is_formula(stated, here):
+                assert stated is not None
+                return self.term(stated, here, {})
         of_examples = functools.partial(self.script.value, node, scope)
         if gives_number(of_examples):
             length = Length(start_of(text, 60), of_examples)
             return self._setting(key, node, lambda: self.found.lengths.__setitem__(key, length))
-        if not isinstance(node, (ast.Name, ast.Attribute)) or not _SETTING.search(text):
+        asked = isinstance(node, (ast.Name, ast.Attribute)) and isinstance(
+            stated, (ast.Attribute, ast.Subscript, ast.Call)
+        )
+        if not asked or not _SETTING.search(text):
             raise UnknownError
         return self._setting(key, node, lambda: self.found.unknown.__setitem__(key, start_of(text, 60)))
+
+    def _is_formula(self, node: ast.expr | None, scope: Scope) -> bool:
+        """Whether an expression is a call whose result is a formula, or that takes a variable of a loop."""
+        if not isinstance(node, ast.Call):
+            return False
+        name = self.script.qualified(node.func)
+        if self.function(node.func, scope) is not None or self.script.function_in_module(name) is not None:
+            return True
+        return any(
+            isinstance(part, ast.Name) and None in [made.value for made in self.script.bound(part.id, scope)[0]]
+            for argument in node.args
+            for part in ast.walk(argument)
+        )
+
+    def _is_known(self, node: ast.expr, scope: Scope) -> bool:
+        """Whether the script itself gives a name of Python or of an imported module no other value."""
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        bindings = self.script.bound(node.id, scope)[0] if isinstance(node, ast.Name) else [None]
+        return not bindings or [getattr(made, "value", 0) for made in bindings] == [None]
+
+    def _counted(self, counter: Counter) -> Term:
+        """The variable that counts: the step, with its first number added.
+
+        Raises:
+            UnknownError: for a second such variable.
+        """
+        if self.counter is not None and self.counter.name != counter.name:
+            raise UnknownError
+        self.counter = counter
+        term = STEP
+        if counter.first is not None:
+            term = _joined(operator.add, [term, self.term(counter.first, counter.scope, {})])
+        return _joined(lambda value: value + 1, [term]) if counter.later else term
 
     def _setting(self, key: str, node: ast.expr, take: Callable[[], None]) -> Term:
         self.found.lines[key] = node.lineno
         take()
         return Term(lambda step, settings: settings[key], False)
-
-    def _counts(self, name: ast.Name, scope: Scope) -> bool:
-        """Whether a name is a variable that counts and does not begin again, which is then the step.
-
-        Raises:
-            UnknownError: where it begins again, counts by other numbers, or is the second variable that counts.
-        """
-        bindings, here = self.script.bound(name.id, scope)
-        loops = [loop for loop, where in self.script.loops if where is here and name.id in _targets(loop)]
-        added = [
-            node for node in self.script.nodes if isinstance(node, ast.AugAssign) and _is_name(node.target, name.id)
-        ]
-        if not loops and not (added and bindings):
-            return False
-        if len(loops) + bool(added) > 1 or (self.counter is not None and self.counter.name != name.id):
-            raise UnknownError
-        loop = loops[0] if loops else None
-        if loop is None:
-            whole = all(isinstance(node.op, ast.Add) and ast.unparse(node.value) == "1" for node in added)
-            again = any(here.in_loop(binding.line) for binding in bindings if binding.value is not None)
-        else:
-            whole = isinstance(loop, ast.For) and _turns(self.script, loop, name.id) is not None
-            again = self._is_inside(loop)
-        if not whole or again:
-            raise UnknownError
-        assert loop is None or isinstance(loop, ast.For)
-        self.counter = Counter(name.id, (loop or added[0]).lineno, loop, here)
-        return True
-
-    def _counted(self) -> Term:
-        """The variable that counts: the step, in a loop with the first number of its range added."""
-        assert self.counter is not None
-        made = None if self.counter.loop is None else _turns(self.script, self.counter.loop, self.counter.name)
-        if made is None or made[0] is None:
-            return STEP
-        return _joined(operator.add, [STEP, self.term(made[0], self.counter.scope, {})])
-
-    def take_length(self) -> None:
-        """Take the number of turns of the loop that counts as the length of the run."""
-        if self.counter is None or "max_steps" in self.found.values.keys() | self.found.unknown.keys():
-            return
-        made = None if self.counter.loop is None else _turns(self.script, self.counter.loop, self.counter.name)
-        if made is not None:
-            self.found.take("max_steps", made[1], self.counter.scope)
-
-    def _is_inside(self, node: ast.AST) -> bool:
-        """Whether a loop is in another one."""
-        while (node := self.script.around.get(node, self.script.tree)) is not self.script.tree:
-            if isinstance(node, (ast.For, ast.While)):
-                return True
-            if isinstance(node, ast.FunctionDef):
-                calls = self.script.calls_of(node.name)
-                if len(calls) != 1:
-                    return len(calls) > 1
-                node = calls[0].node
-        return False
 
 
 def _joined(operation: Operation, parts: Sequence[Term]) -> Term:
@@ -379,34 +353,3 @@ def _assigned(name: str, value: object, place: ast.stmt) -> ast.stmt:
     """`name = value`, for one turn of a loop."""
     made = ast.Assign([ast.Name(name, ast.Store())], ast.Constant(value))  # type: ignore[arg-type]
     return ast.fix_missing_locations(ast.copy_location(made, place))
-
-
-def _targets(loop: ast.For | ast.AsyncFor | ast.comprehension) -> set[str]:
-    return {part.id for part in ast.walk(loop.target) if isinstance(part, ast.Name)}
-
-
-def _is_name(node: ast.expr, name: str) -> bool:
-    return isinstance(node, ast.Name) and node.id == name
-
-
-def _turns(script: Script, loop: ast.For, name: str) -> tuple[ast.expr | None, ast.expr] | None:
-    """The first number of a loop that counts by a name, None for 0, and the number of its turns; None for any other loop.
-
-    It is over a range, or over `enumerate(data)`, also in tqdm's bar.
-    """
-    node = loop.iter
-    while isinstance(node, ast.Call) and node.args:
-        last = script.qualified(node.func).rpartition(".")[2]
-        match loop.target, last, node.args:
-            case ast.Name(id=target), "range" | "trange", [end] if target == name:
-                return None, end
-            case ast.Name(id=target), "range" | "trange", [first, end] if target == name:
-                return first, ast.copy_location(ast.BinOp(end, ast.Sub(), first), end)
-            case ast.Tuple(elts=[ast.Name(id=target), _]), "enumerate", [data, *first] if target == name:
-                length = ast.Call(ast.Name("len", ast.Load()), [data], [])
-                start = first[0] if first else next((word.value for word in node.keywords), None)
-                return start, ast.fix_missing_locations(ast.copy_location(length, data))
-            case _, "tqdm", [node, *_]:
-                continue
-        return None
-    return None

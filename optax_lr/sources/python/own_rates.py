@@ -11,6 +11,7 @@ from typing import NamedTuple
 from optax_lr.sources.python.arguments import Arguments
 from optax_lr.sources.python.branches import notes_on_branches, that_run
 from optax_lr.sources.python.constructors import LAMBDA, NOT_READ_WHOLE, SCHEDULES
+from optax_lr.sources.python.counters import notes_on_turns
 from optax_lr.sources.python.formula import STEP, Formula, Term
 from optax_lr.sources.python.loops import take_length_of_loop
 from optax_lr.sources.python.objects import Script
@@ -100,16 +101,20 @@ def _by_hand(script: Script) -> Own:
     assigned = script.around[stores[0][0]] if len(stores) == 1 else None
     if not isinstance(assigned, ast.Assign) or len(assigned.targets) > 1:
         raise UnknownError
-    formula = Formula(Arguments(script))
+    formula = Formula(Arguments(script), assigned)
     scope, before = _place(script, assigned)
     term = formula.block([*before, ast.Return(assigned.value)], scope, {})
-    if formula.counter is None:
+    counter = formula.counter
+    if counter is None:
         raise UnknownError
+    if counter.turns is not None and "max_steps" not in formula.found.values.keys() | formula.found.unknown.keys():
+        formula.found.take("max_steps", counter.turns, counter.scope)
     name = start_of(ast.unparse(script.single(assigned.value, scope) or assigned.value), 60)
-    formula.take_length()
-    turn = "a value of" if formula.counter.loop is None else "a turn of the loop over"
-    unit = f"a step of this plan is {turn} {formula.counter.name} in line {formula.counter.line}"
-    return Own(formula.found, OwnRate(name, term.of), [f"{unit}; line {assigned.lineno} sets the rate by it"])
+    turn = f"a step of this plan is a turn in which line {counter.line} counts {counter.name}"
+    notes = [f"{turn}; line {assigned.lineno} sets the rate", *notes_on_turns(script, counter.loop, assigned)]
+    if "param_groups[" in ast.unparse(stores[0][0]):
+        notes.append(f"line {assigned.lineno} sets the rate of one group; others keep that of the optimizer")
+    return Own(formula.found, OwnRate(name, term.of), notes)
 
 
 def _place(script: Script, assigned: ast.stmt) -> tuple[Scope, list[ast.stmt]]:

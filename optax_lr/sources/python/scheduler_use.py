@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from optax_lr.sources.python.constructors import HOMES, OPTIMIZERS
+from optax_lr.sources.python.counters import steps_before_update
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.scopes import Call, are_opposite
 from optax_lr.text import words
@@ -21,6 +22,7 @@ def notes_on_scheduler(script: Script, call: Call) -> list[str]:
     kinds = (
         _handed(script, names),
         _unstepped(script, call),
+        _before_update(script, call),
         _of_another(script, call),
         _changed(script, call, names),
         _replaced(script, call, names),
@@ -81,6 +83,13 @@ def _is_reached(script: Script, call: Call) -> bool:
 def _unstepped(script: Script, call: Call) -> Iterator[str]:
     if never_stepped(script, call):
         yield f"nothing in this script steps the scheduler of line {call.node.lineno}, so that the rate stays that of step 0"
+
+
+def _before_update(script: Script, call: Call) -> Iterator[str]:
+    """A step of the scheduler before the update in the same loop, as before torch 1.1."""
+    for step in steps_of(script, call):
+        if steps_before_update(script, step.node):
+            yield f"line {step.node.lineno} steps the scheduler before the update, so that the rate of step 0 is not used"
 
 
 def _handed(script: Script, names: set[str]) -> Iterator[str]:
