@@ -101,8 +101,10 @@ def _print_plan(config: RunConfig, plan: Plan, num_examples: int | None) -> None
 
     row("config", f"{summary['config']} ({summary['trainer']}, by {summary['recognized_by']})")
     row("schedule", summary["schedule"])
-    share = f", {plan.warmup_steps / plan.max_steps:.1%} of the run" if plan.max_steps else ""
-    if plan.warmup_steps > plan.max_steps:
+    share = f", {plan.warmup_steps / max(1, plan.max_steps):.1%} of the run"
+    if not plan.max_steps:
+        row("steps", "1, which the trainer makes although the schedule has none")
+    elif plan.warmup_steps > plan.max_steps:
         row("steps", f"{plan.max_steps:,}, all of them in the warmup of {plan.warmup_steps:,}")
     elif (
         not plan.warmup_steps and summary["first_rate"] < summary["highest_rate"]
@@ -110,7 +112,7 @@ def _print_plan(config: RunConfig, plan: Plan, num_examples: int | None) -> None
         row("steps", f"{plan.max_steps:,}")
     else:
         row("steps", f"{plan.max_steps:,}, of them {plan.warmup_steps:,} of warmup{share}")
-    if plan.steps_per_epoch is not None and plan.epochs is not None:
+    if plan.steps_per_epoch is not None and plan.epochs is not None and plan.max_steps:
         row("epochs", f"{plan.epochs:.4g} of {plan.steps_per_epoch:,} steps")
     counted = plan.steps_per_epoch is not None or bool(config.open)
     if num_examples is not None and counted and not any("are left for training" in note for note in summary["notes"]):

@@ -140,7 +140,7 @@ def changes_nothing(key: str, config: RunConfig) -> str:
 def _of_trainer(source: Source, values: Mapping[str, object]) -> dict[str, object]:
     """The values that the user gives, without options of a script that decided the values of the config."""
     open_ = {*source.unknown, *source.lengths, *source.computed}
-    return {key: value for key, value in values.items() if key not in source.options or key in open_}
+    return {key: value for key, value in values.items() if key.replace("-", "_") not in source.options or key in open_}
 
 
 def _states_settings(command: Source) -> bool:
@@ -217,16 +217,17 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
     stops = [key for key in values_read if _EARLY.match(key) and values_read[key]]
     notes += (f"{', '.join(stops)}: the run may end early",) if stops else ()
     lost += [key for key in values if key in reading.unknown and not is_there(stated, (*found.section, key))]
+    strange = [key for key in reading.unknown if key not in source.options]  # which the script itself defines
     unknown = tuple(
         key
-        for key in reading.unknown
+        for key in strange
         if key not in stops and not any(note.startswith(f"{key}: the rate of other") for note in notes)
     )
     if source.named and source.program is not None:
         own = {*source.program.options, *assignments(source.program.positional)}
         own |= {key.partition(".")[0] for key in own}
         unknown = tuple(key for key in unknown if key in own)
-        if hidden := len(reading.unknown) - len(unknown):
+        if hidden := len(strange) - len(unknown):
             several = "keys, which are" if hidden > 1 else "key, which is"
             notes += (f"{source.named} has {hidden} {several} not known to {trainer.title}; read that file itself",)
     launched = source.program is not None and source.program.launcher

@@ -152,6 +152,7 @@ def _as_parsed(defaults: Source, command: Source, _: str) -> Source:
         constructor=defaults.constructor,
         unknown=defaults.unknown,
         lengths=defaults.lengths,
+        options=defaults.options,
     )
 
 

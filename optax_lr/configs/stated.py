@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 
 from optax_lr.sources.errors import UnstatedError
@@ -28,7 +29,9 @@ def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], s
         place = (key,) if key in values else tuple(key.split("."))  # an option may have dots
         out = value is None and is_there(values, place)  # a key next to the section is left out
         values = _with_value(values, place if out or not section else (*section, *key.split(".")), value)
-    unknown = {key: text for key, text in source.unknown.items() if key not in overrides}
+    instead = _instead(source.unknown)
+    left_out = [key for key in source.unknown if instead.get(key) in overrides and key not in overrides]
+    unknown = {key: text for key, text in source.unknown.items() if key not in {*overrides, *left_out}}
     for key in unknown:
         if key.startswith("*"):
             what = key if key.startswith("**") else f"argument {key[1:]}"
@@ -52,7 +55,9 @@ def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], s
         raise UnstatedError(f"{source.name}: {_what_is_missing(source, missing)}")
     dropped = {*source.unknown, *(irrelevant & unknown.keys())} - overrides.keys()
     left_open = sorted(irrelevant & stated.keys())
-    notes = source.notes
+    notes = source.notes + tuple(
+        f"{key}: not set, as {instead[key]} is given and the script sets one of them" for key in left_out
+    )
     if left_open:
         notes += (
             f"{', '.join(left_open)}: not known, and without effect on the curve; the epochs are those of the defaults",
@@ -64,6 +69,16 @@ def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], s
         notes=notes,
         values={key: readable(value) for key, value in values.items() if key not in dropped},
     )
+
+
+def _instead(unknown: Mapping[str, str]) -> dict[str, str]:
+    """By the keys that a script sets under a test, the key that it sets otherwise: of `max_steps` and `num_train_epochs`, one."""
+    tests = {
+        key: found[1] for key, text in unknown.items() if (found := re.search(r" \(if ((?:not )?\(.*\))\)$", text))
+    }
+    keys = {test: key for key, test in tests.items()}
+    pairs = {key: keys[f"not {test}"] for key, test in tests.items() if f"not {test}" in keys}
+    return pairs | {other: key for key, other in pairs.items()}
 
 
 def is_there(values: object, place: Sequence[str]) -> bool:
@@ -82,10 +97,15 @@ def _with_value(values: Mapping[str, object], place: Sequence[str], value: objec
 
 def _what_is_missing(source: Source, missing: Mapping[str, str]) -> str:
     """Which settings have values that the source does not say, and what to do."""
-    way = " ".join(f"--set {key}=VALUE" for key in missing) if len(missing) < 4 else "--set KEY=VALUE"
+    instead = _instead(missing)
+    later = {
+        instead[key] for number, key in enumerate(missing) if key in instead and instead[key] in [*missing][number:]
+    }
+    each = [f"{key} or {instead[key]}" if key in instead else key for key in missing if key not in later]
+    way = " ".join(f"--set {key}=VALUE" for key in each) if len(each) < 4 else "--set KEY=VALUE"
     if source.form in ("python", "notebook"):
         shown = [f"{key} ({text})" if text.startswith("the ") else f"{key}={text}" for key, text in missing.items()]
-        keys = ", ".join(missing)
+        keys = ", ".join(each)
         what = ", ".join(shown) if len(shown) < 4 else f"{keys} ({next(iter(missing.values()))}, ...)"
         verb, its = ("are not literals", "their values") if len(missing) > 1 else ("is not a literal", "its value")
         origins = {origin for text in missing.values() if (origin := source.origin(text))}

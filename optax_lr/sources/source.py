@@ -154,7 +154,7 @@ class Source:
         files: texts that a script writes by here-documents before this command, by path.
         named: the file that a command names and whose settings are among `values`.
         copy: the same source with placeholders for the private texts of that file, from which messages are made.
-        options: the options of a script that the user gives, by their names.
+        options: the names of the options of a script.
         refusal: why the script that a command starts is not read; empty for none.
     """
 

@@ -181,7 +181,10 @@ class Transformers(Trainer):
             share = f"a warmup_steps of {settings.warmup_steps:g}; for a run of that time write warmup_ratio"
             notes += (f"{settings.older} is of older versions, and none of these takes {share}",)
         notes += tuple(
-            note for note in of_the_data(values, source.program_name) if note.partition(":")[0] not in self.names
+            note
+            for note in of_the_data(values, source.program_name)
+            if note.partition(":")[0]
+            not in self.names | source.options  # of a script that is read, which has notes of its own
         )
         strange = tuple(key for key in strange if key != "block_size")
         wrong = no_arguments(source.constructor, source.keywords) if "unsloth" not in source.modules else ()

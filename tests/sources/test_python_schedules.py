@@ -146,6 +146,38 @@ def test_functions_of_transformers_under_their_imports(tmp_path, head):
     assert config.plan().schedule == olr.Linear(1e-4, 90, 9)
 
 
+FILLED = (
+    "from transformers import HfArgumentParser, Seq2SeqTrainingArguments, get_scheduler\nimport torch\n"
+    "model_args, training_args = HfArgumentParser((Mine, Seq2SeqTrainingArguments)).parse_args_into_dataclasses()\n"
+    "if training_args.max_steps < 0:\n    steps = len(train_dataset) // training_args.per_device_train_batch_size * int(training_args.num_train_epochs)\n"
+    "elif training_args.max_steps > 0:\n    steps = int(training_args.max_steps)\n"
+    "opt = torch.optim.AdamW(w, lr=training_args.learning_rate)\n"
+    "s = get_scheduler(training_args.lr_scheduler_type, opt, num_warmup_steps=training_args.get_warmup_steps(steps), num_training_steps=steps)\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "schedule"),
+    [
+        ("", olr.Linear(5e-5, 375)),
+        ("--learning_rate 1e-4 --lr_scheduler_type cosine --warmup_steps 9 --per_device_train_batch_size 4 --num_train_epochs 2", olr.Cosine(1e-4, 500, 9)),
+        ("--warmup_ratio 0.1 --max_steps 95", olr.Linear(5e-5, 95, 10)),
+    ],
+)  # fmt: skip
+def test_options_that_a_parser_fills_into_training_arguments(tmp_path, options, schedule):
+    (tmp_path / "run.py").write_text(FILLED)
+    (tmp_path / "run.sh").write_text(f"python run.py --model m {options}\n")
+    config = olr.read_config(tmp_path / "run.sh")
+    assert config.plan(num_examples=1000).schedule == schedule
+    notes = (
+        config.plan(num_examples=1000).notes + config.reread(dict.fromkeys(config.open, 9)).notes
+        if config.reread
+        else config.notes
+    )
+    wanted = "training_args.learning_rate is 5e-05, the default of TrainingArguments"
+    assert (wanted in notes) == ("--learning_rate" not in options)
+
+
 def test_only_the_scheduler_itself_is_given_to_other_code(tmp_path):
     text = (
         "from transformers import get_scheduler\nfrom mine import log, train\ns = get_scheduler('linear', o, 0, 90)\n"

@@ -113,7 +113,7 @@ class Arguments:
             if entry.certain:
                 self.take(entry.key, entry.value, entry.scope)
             else:
-                self.unknown[entry.key] = f"{start_of(ast.unparse(entry.value), 60)} (under a condition)"
+                self.unknown[entry.key] = f"{start_of(ast.unparse(entry.value), 60)} ({entry.test})"
 
     def take_rate(self, node: ast.expr | None, scope: Scope) -> None:
         """The rate of an optimizer that is made in the same file, in one place or with the same rate in each."""

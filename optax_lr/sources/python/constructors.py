@@ -12,6 +12,17 @@ TRAINING_ARGUMENTS = words(
     "SparseEncoderTrainingArguments CrossEncoderTrainingArguments ORTTrainingArguments ORTSeq2SeqTrainingArguments "
     "GaudiTrainingArguments GaudiSeq2SeqTrainingArguments NeuronTrainingArguments"
 )
+# What scripts read of the arguments that a parser gives them, with transformers' defaults.
+DEFAULTS: Mapping[str, int | float | str] = {
+    "learning_rate": 5e-5,
+    "lr_scheduler_type": "linear",
+    "warmup_steps": 0,
+    "warmup_ratio": 0.0,
+    "max_steps": -1,
+    "num_train_epochs": 3.0,
+    "per_device_train_batch_size": 8,
+    "gradient_accumulation_steps": 1,
+}
 TRL = words(
     "SFTConfig DPOConfig GRPOConfig KTOConfig RewardConfig RLOOConfig ORPOConfig CPOConfig BCOConfig GKDConfig "
     "OnlineDPOConfig NashMDConfig XPOConfig PRMConfig PPOConfig AsyncGRPOConfig GOLDConfig"

@@ -11,17 +11,19 @@ from typing import NamedTuple
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.scopes import Binding, Call, Scope, Tests
 from optax_lr.sources.python.syntax import UnknownError, is_none, returns_of
+from optax_lr.text import start_of
 
 _DEEPEST = 20
 
 
 class Entry(NamedTuple):
-    """An entry of a dict: its key, the expression of its value with its scope, and whether it is there for certain."""
+    """An entry of a dict: its key, the expression of its value with its scope, whether it is there for certain, else the test."""
 
     key: str
     value: ast.expr
     scope: Scope
     certain: bool = True
+    test: str = "under a condition"
 
 
 def entries(script: Script, node: ast.expr, scope: Scope, depth: int = 0) -> list[Entry] | None:
@@ -69,11 +71,16 @@ def _joined(parts: Iterable[list[Entry] | None]) -> list[Entry] | None:
     return None if None in found else [entry for part in found for entry in part or ()]
 
 
-def _under(made: list[Entry] | None, runs: bool | None) -> list[Entry] | None:
-    """Entries in a branch that runs, that does not, or for None, that may run."""
+def _under(made: list[Entry] | None, runs: bool | None, tests: Tests = ()) -> list[Entry] | None:
+    """Entries in a branch that runs, that does not, or for None, that may run, by one of the tests."""
     if runs is False:
         return []
-    return made if runs or made is None else [entry._replace(certain=False) for entry in made]
+    if runs or made is None:
+        return made
+    test = "under a condition"
+    if len(tests) == 1:
+        test = f"if {'' if tests[0][1] else 'not '}({start_of(ast.unparse(tests[0][0]), 60)})"
+    return [entry._replace(certain=False, test=test) for entry in made]
 
 
 def _written(key: ast.expr, value: ast.expr, scope: Scope) -> list[Entry] | None:
@@ -143,7 +150,7 @@ def _of_name(script: Script, node: ast.Name, scope: Scope, depth: int) -> list[E
             item = None
             if change.given is not None and change.entry is not None and isinstance(change.entry.value, ast.Name):
                 item = _written(change.entry.slice, change.given, here)
-            made = _joined([made, _under(item, _is_sure(script, here, line, change.tests))])
+            made = _joined([made, _under(item, _is_sure(script, here, line, change.tests), change.tests)])
         if made is None:
             return None
     return made

@@ -161,7 +161,7 @@ def _take_trainer(found: Arguments, trainer: Call) -> None:
         for key in sorted(_OF_TRAINER) if parts is None else ():
             found.without(key)
             found.unknown[key] = f"that of {ast.unparse(word.value)[:40]}"
-        for key, value, scope, certain in parts or ():
+        for key, value, scope, certain, _ in parts or ():
             off = isinstance(value, ast.Constant) and not value.value
             if key in (_SHARED if off else _ENDING):
                 effect = "gives each process all examples" if off else "may end the run before its last update"

@@ -14,7 +14,7 @@ from optax_lr.sources.python.overrides import rates_by_hand
 from optax_lr.sources.python.run_facts import filled_classes
 from optax_lr.sources.python.scheduler_use import never_stepped
 from optax_lr.sources.python.scopes import Call
-from optax_lr.sources.python.syntax import UnknownError, field_default, keyword_of
+from optax_lr.sources.python.syntax import UnknownError, defaults_of, field_default, keyword_of
 from optax_lr.text import start_of, words
 
 _PLATEAU = "torch.optim.lr_scheduler.ReduceLROnPlateau"
@@ -152,6 +152,8 @@ def _rates(script: Script) -> Iterator[_Rate]:
             yield _Rate(f"--{name} (line {made[0].node.lineno}{stated})", default)
     for node in script.nodes:
         match node:
+            case ast.FunctionDef():
+                pairs = [(name, value) for name, value in defaults_of(node).items() if value is not None]
             case ast.Call(keywords=keywords):
                 pairs = [(word.arg or "", word.value) for word in keywords]
             case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.Assign(targets=[target], value=value):

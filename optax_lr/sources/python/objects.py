@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+from optax_lr.sources.python.constructors import DEFAULTS
 from optax_lr.sources.python.options import STARTERS, as_option, click_names
 from optax_lr.sources.python.scopes import Binding, Call, Scope
 from optax_lr.sources.python.syntax import (
@@ -352,9 +354,21 @@ class Script(Values):
 
     def _of_dataclass(self, owner: str, name: str) -> object:
         """A field of the one class of this file that has it, for what HfArgumentParser gives."""
-        kind = _only([kind for kind in self.classes if self._fields(kind, name)])
+        kinds = [kind for kind in self.classes if self._fields(kind, name)]
+        if not kinds and name in DEFAULTS and self.options.fills_training_arguments:
+            stated = ast.Name(type(DEFAULTS[name]).__name__)
+            return self._parsed_value(f"{owner}.", name, stated, "TrainingArguments", lambda: DEFAULTS[name])
+        kind = _only(kinds)
         _, annotation = self._fields(kind, name)[0]
         return self._parsed_value(f"{owner}.", name, annotation, kind, lambda: self._in_body(kind, name))
+
+    def _warmup_of(self, owner: str, steps: ast.expr, scope: Scope) -> object:
+        """What `TrainingArguments.get_warmup_steps` gives for a number of steps."""
+        warmup, share = (self._of_dataclass(owner, name) for name in ("warmup_steps", "warmup_ratio"))
+        if not isinstance(warmup, (int, float)) or not isinstance(share, (int, float)):
+            raise UnknownError
+        share = warmup if 0 < warmup < 1 else share
+        return int(warmup) if warmup >= 1 else math.ceil(self._number(steps, scope) * share) if share else 0
 
     def _declared(self, owner: str, name: str, option: Call) -> object:
         """The value of an option by the call that declares it."""

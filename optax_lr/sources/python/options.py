@@ -58,6 +58,13 @@ class Options:
             if key.replace("-", "_") in self.names
         }
 
+    @functools.cached_property
+    def fills_training_arguments(self) -> bool:
+        """Whether a parser fills transformers' `TrainingArguments`, or a class that is called as those that are based on it."""
+        nodes: list[ast.AST] = [call.node for call in self._names.calls if call.last.endswith("Parser")]
+        nodes += [value for name in _names_in(nodes) for value in self._names.top.values(name) if value is not None]
+        return any(name.endswith("TrainingArguments") for name in _names_in(nodes))
+
     def _filled(self) -> list[ast.ClassDef]:
         """The classes of the script that a parser such as `HfArgumentParser` fills."""
         if "dataclass" not in self.holders.values():

@@ -99,8 +99,6 @@ class Reader:
         """`folder` is where the script is started, and `beside` where it is, if that is another folder."""
         self.path, self.text, self.folder = path, text, folder
         self.script = Program(path, text, options, added)
-        own = self.script.options.own(added or {})
-        self._given = frozenset(key for key in added or () if key.replace("-", "_") in own)
         self.script.reads_files = reads_files and not changes_folder(self.script)
         self.script.environment, self.script.folder = environment or {}, folder
         self.script.beside = folder if beside is None else beside
@@ -303,7 +301,7 @@ class Reader:
             alone=found.alone,
             processes=self.processes,
             older=older_argument(self.script),
-            options=self._given,
+            options=frozenset(self.script.options.names),
         )
 
     def _with_examples(self, source: Source) -> Source:

@@ -16,8 +16,8 @@ _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], object]] = {
     ast.GtE: operator.ge,
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
-    ast.In: lambda one, other: isinstance(other, (list, str)) and one in other,
-    ast.NotIn: lambda one, other: isinstance(other, (list, str)) and one not in other,
+    ast.In: lambda one, other: one in other,
+    ast.NotIn: lambda one, other: one not in other,
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
 }

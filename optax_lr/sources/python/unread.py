@@ -59,7 +59,10 @@ def changes_settings(names: Names, call: Call) -> bool:
 
 
 def _is_own(names: Names, call: Call) -> bool:
-    return call.last in names.functions or call.last in names.classes
+    """Whether a call is one of a function or a class of the script, also under a name that has nothing else."""
+    bound = names.bound(call.name, call.scope)[0]
+    other = [binding.value.id if isinstance(binding.value, ast.Name) else "" for binding in bound]
+    return all(name in names.functions or name in names.classes for name in (other if any(other) else [call.last]))
 
 
 def _package_of(names: Names, call: Call) -> str:

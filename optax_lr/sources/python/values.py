@@ -98,7 +98,12 @@ class Values(Classes):
         """
         self._depth, self._count, self._examples, self._numbers, self.alone = 0, 0, examples, numbers or {}, ""
         self._line = getattr(node, "lineno", 0)
-        value = self._value(node, scope)
+        before = dict(self.notes)
+        try:
+            value = self._value(node, scope)
+        except UnknownError:
+            self.notes = before  # those on parts of it
+            raise
         if is_private(value):
             raise UnknownError
         return value
@@ -167,6 +172,10 @@ class Values(Classes):
         """The argument of a function; here it is not known."""
         raise UnknownError
 
+    def _warmup_of(self, owner: str, steps: ast.expr, scope: Scope) -> object:
+        """The warmup that training arguments have; here it is not known."""
+        raise UnknownError
+
     # --- expressions ---
 
     def _value(self, node: ast.expr, scope: Scope) -> object:
@@ -212,6 +221,13 @@ class Values(Classes):
                 return self._chosen(node, scope)
         raise UnknownError
 
+    def _public(self, scope: Scope, node: ast.expr) -> object:
+        """The value of an expression; a private text, whose place holder equals nothing, is not known."""
+        value = self._value(node, scope)
+        if is_private(value):
+            raise UnknownError
+        return value
+
     def _number(self, node: ast.expr, scope: Scope) -> int | float:
         value = self._value(node, scope)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > _LARGEST:
@@ -225,7 +241,7 @@ class Values(Classes):
         runs = self.options.tested(test)
         if runs is False:
             self.notes[f"{ast.unparse(node)[:60]}: {ast.unparse(test)} is taken as not given"] = None
-        runs = holds(lambda part: self._value(part, scope), node.test) if runs is None else runs is not inverted
+        runs = holds(functools.partial(self._public, scope), node.test) if runs is None else runs is not inverted
         if runs is None:
             raise UnknownError
         return self._value(node.body if runs else node.orelse, scope)
@@ -236,6 +252,7 @@ class Values(Classes):
         if len(bindings) > 1:
             bindings = [binding for binding in bindings if not self._is_for_several(binding)]
             bindings = [binding for binding in bindings if not self._is_left_out(binding.tests)]
+            bindings = [binding for binding in bindings if len(bindings) == 1 or not self._is_ruled_out(binding.tests)]
         if name in self.imported and here is self.top and here.values(name) == [None]:
             return self.elsewhere(self.imported[name])
         if len(bindings) != 1 or self.is_changed(name, here):
@@ -261,6 +278,17 @@ class Values(Classes):
     def _is_left_out(self, tests: Tests) -> bool:
         """Whether an option decides that what is under these tests does not run, or an option that is not given would."""
         return self._is_off(tests) or any(self._is_empty((test, not wanted, scope)) for test, wanted, scope in tests)
+
+    def _is_ruled_out(self, tests: Tests) -> bool:
+        """Whether the values of the expressions in a test decide that what is under it does not run."""
+        for test, wanted, scope in tests:
+            before, depth = dict(self.notes), self._depth
+            known = holds(functools.partial(self._public, scope), test)
+            self._depth = depth
+            if known is not None and known is not wanted:
+                return True
+            self.notes = before
+        return False
 
     def _is_empty(self, test: tuple[ast.expr, bool, Scope]) -> bool:
         """Whether a test holds if an option that has no default is not given; then that is noted."""
@@ -350,6 +378,9 @@ class Values(Classes):
             return self._get(node.func.value, *node.args, scope=scope)
         if (returned := self.returned(node)) is not None:
             return self._value(*returned)
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr="get_warmup_steps"), args=[steps]):
+                return self._warmup_of(owner, steps, scope)
         if isinstance(node.func, ast.Attribute) and node.func.attr in _OF_TEXT and not (node.args or node.keywords):
             text = self._value(node.func.value, scope)
             if not isinstance(text, str):
