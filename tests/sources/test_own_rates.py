@@ -119,6 +119,9 @@ for it in range(max_iters):
     + """
 decay_lr = True
 iter_num = 0
+resumes = False
+if resumes:
+    iter_num = checkpoint["iter_num"]
 while True:
     lr = get_lr(iter_num) if decay_lr else 0.1
     for group in optimizer.param_groups:

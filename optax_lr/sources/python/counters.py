@@ -53,7 +53,7 @@ def counter_of(script: Script, name: ast.Name, scope: Scope, use: ast.AST) -> Co
         for node in script.nodes
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) and node.target.id == name.id
     ]
-    set_to = [binding for binding in bindings if binding.value is not None]
+    set_to = [made for made in bindings if made.value is not None and script.assumed(made.tests)[0] is not False]
     if not loops and not (added and bindings):
         return None
     if len(loops) + len(added) > 1 or len(set_to) != len(added):
