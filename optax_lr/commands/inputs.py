@@ -34,4 +34,4 @@ def _stated(reading: Given) -> RunConfig:
         raise type(error)(str(error).replace("<mapping>", "--set")) from None
     if config.unknown:
         raise ConfigError(changes_nothing(config.unknown[0], config))
-    return dataclasses.replace(config, source="--set")
+    return dataclasses.replace(config, source="--set", settings=dataclasses.replace(config.settings, source="--set"))

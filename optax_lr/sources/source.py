@@ -86,10 +86,12 @@ class OwnRate(NamedTuple):
     Fields:
         name: the function, or the expression.
         of: the rate at a step, for the values of the names in it.
+        settings: these names.
     """
 
     name: str
     of: Callable[[Any, Mapping[str, Any]], Any]
+    settings: frozenset[str]
 
 
 class Program(NamedTuple):

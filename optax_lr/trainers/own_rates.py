@@ -48,8 +48,8 @@ class OwnRates(Trainer):
         settings = Settings.of(
             source.name, taken, trainer=self.name, lr_scheduler_type=source.rate.name, own={"rate": rate}
         )
-        listed = {key: value for key, value in source.given.items() if key not in source.lengths}
-        shown = ", ".join(f"{key} {value:g}" for key, value in listed.items() if isinstance(value, float | int))
+        listed = {key: source.given.get(key) for key in source.rate.settings.difference(source.lengths)}
+        shown = ", ".join(f"{key} {value:g}" for key, value in sorted(listed.items()) if isinstance(value, float | int))
         return Reading(
             settings, notes=(f"the rate is {source.rate.name} of the script, with {shown}",) if shown else ()
         )

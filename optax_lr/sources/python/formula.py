@@ -82,12 +82,14 @@ class Formula:
     Fields:
         found: takes the settings in it, by their names in the script.
         counter: the variable that is the step; None where that is the argument of a function.
+        settings: the names of the numbers in it.
     """
 
     def __init__(self, found: Arguments, use: ast.stmt | None = None) -> None:
         """`use` is the statement of the loop that sets the rate; None for a function of the step."""
         self.found, self.script, self.use = found, found.script, use
         self.counter: Counter | None = None
+        self.settings: set[str] = set()
         self._terms = 0
 
     # --- expressions ---
@@ -177,6 +179,7 @@ class Formula:
         result = inner.result(made, given)
         if inner.counter is not None or inner.found.lengths or inner.found.values.keys() & self.found.values.keys():
             raise UnknownError
+        self.settings |= inner.settings
         self.found.values |= inner.found.values
         self.found.unknown |= inner.found.unknown
         self.script.notes |= script.notes
@@ -326,6 +329,7 @@ class Formula:
 
     def _setting(self, key: str, node: ast.expr, take: Callable[[], None]) -> Term:
         self.found.lines[key] = node.lineno
+        self.settings.add(key)
         take()
         return Term(lambda step, settings: settings[key], False)
 

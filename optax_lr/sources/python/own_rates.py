@@ -66,10 +66,12 @@ def _of_lambda(script: Script, call: Call) -> Own:
     function = given.get("lr_lambda")
     if isinstance(function, ast.List) and len(function.elts) == 1:
         function = function.elts[0]
-    factor = _of_step(Formula(found), function, call.scope)
+    formula = Formula(found)
+    factor = _of_step(formula, function, call.scope)
     found.take_rate(given.get("optimizer"), call.scope)
     name = start_of(ast.unparse(function), 60) if function is not None else ""
-    rate = OwnRate(name, lambda step, settings: settings["learning_rate"] * factor.of(step, settings))
+    settings = frozenset({"learning_rate", *formula.settings})
+    rate = OwnRate(name, lambda step, settings: settings["learning_rate"] * factor.of(step, settings), settings)
     notes = [_UNIT, *notes_on_scheduler(script, call), *rates_by_hand(script)]
     return Own(found, rate, notes + take_length_of_loop(found, call, steps_of(script, call)))
 
@@ -114,7 +116,7 @@ def _by_hand(script: Script) -> Own:
     notes = [f"{turn}; line {assigned.lineno} sets the rate", *notes_on_turns(script, counter.loop, assigned)]
     if "param_groups[" in ast.unparse(stores[0][0]):
         notes.append(f"line {assigned.lineno} sets the rate of one group; others keep that of the optimizer")
-    return Own(formula.found, OwnRate(name, term.of), notes)
+    return Own(formula.found, OwnRate(name, term.of, frozenset(formula.settings)), notes)
 
 
 def _place(script: Script, assigned: ast.stmt) -> tuple[Scope, list[ast.stmt]]:
