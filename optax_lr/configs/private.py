@@ -246,6 +246,7 @@ def shown_notes(name: str, notes: Iterable[str], others: Sequence[str]) -> tuple
     """Notes about the file `name`, as the copy of the file gives them; the rest are counted."""
     found = [matching(note, others) for note in notes]
     told = [plainer for note in found if note and not _PLACEHOLDER.search(plainer := _without_details(note))]
+    told = [f"{name}: {note}" if re.search(r"\bline \d", note) and name not in note else note for note in told]
     hidden = len(found) - len(told)
     more = f"{name}: {hidden} more note{'s' * (hidden > 1)} would quote it; read that file itself"
     return (*told, *([more] if hidden else []))

@@ -6,7 +6,7 @@ import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 
-from optax_lr.sources.errors import UnstatedError
+from optax_lr.sources.errors import STATE, UnstatedError
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.python.constructors import EMBEDDING_KEYS
 from optax_lr.sources.source import Source, count_of
@@ -36,9 +36,8 @@ def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], s
         if key.startswith("*"):
             what = key if key.startswith("**") else f"argument {key[1:]}"
             origin = f"; {made}" if (made := source.origin(f"{key.lstrip('*')}.")) else ""
-            raise source.error(
-                f"{what} of the call is not a literal and may hold any setting{origin}; write the keys to a YAML file"
-            )
+            way = "write the keys to a YAML file" if trainer.takes is None else STATE
+            raise source.error(f"{what} of the call is not a literal and may hold any setting{origin}; {way}")
     unknown |= {key: str(readable(value)) for key, value in values.items() if not is_known(value)}
     assigned = [word.partition("=") for word in source.positional]
     stated = unknown | {
@@ -107,6 +106,8 @@ def _what_is_missing(source: Source, missing: Mapping[str, str]) -> str:
         shown = [f"{key} ({text})" if text.startswith("the ") else f"{key}={text}" for key, text in missing.items()]
         keys = ", ".join(each)
         what = ", ".join(shown) if len(shown) < 4 else f"{keys} ({next(iter(missing.values()))}, ...)"
+        if any(key.startswith(("schedules.", "schedulers.")) for key in missing):
+            return f"{what}: the parts of a schedule are not literals; {STATE}"
         verb, its = ("are not literals", "their values") if len(missing) > 1 else ("is not a literal", "its value")
         origins = {origin for text in missing.values() if (origin := source.origin(text))}
         origin = f"; {origins.pop()}" if len(origins) == 1 else ""

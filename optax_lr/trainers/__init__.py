@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from optax_lr.sources.errors import ConfigError
+from optax_lr.sources.errors import STATE, ConfigError
 from optax_lr.sources.source import Source
 from optax_lr.trainers.accelerate_scripts import Diffusers, OpenInstruct
 from optax_lr.trainers.axolotl import Axolotl
@@ -108,6 +108,8 @@ def recognise(source: Source, asked: str | None = None) -> Recognised:
     """
     if asked is not None:
         trainer = trainer_of(asked)
+        if trainer.takes is not None and trainer.recognise(source) is None:
+            raise source.error(f"--trainer {asked} is for calls in Python scripts, and there is none; {STATE}")
         section = section_of(source) if trainer.name in ("hf", "trl") else ()
         by = f"--trainer {asked}" + (f", with the keys under {'.'.join(section)}" if section else "")
         return Recognised(trainer.name if trainer.name != "trl" else asked, by, section)

@@ -36,8 +36,8 @@ class OptaxSchedules(Trainer):
             boundaries = [
                 whole_setting(f"{source.name}: boundaries", step, PYDANTIC) for step in given.get("boundaries", [])
             ]
-            if not parts:
-                raise source.error("join_schedules without schedules is no schedule")
+            if not parts or not isinstance(parts, list):
+                raise source.error("join_schedules without a list of schedules is no schedule")
         parts = [_checked(source, part) for part in parts]
         last = _length(parts[-1])
         taken = {

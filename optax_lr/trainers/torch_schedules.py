@@ -127,8 +127,8 @@ def _check(source: Source, values: Mapping[str, Any]) -> None:
             for step in value:
                 whole_setting(f"{source.name}: milestones", step, STRICT)
         elif key == "schedulers":
-            if not value:
-                raise source.error("SequentialLR without schedulers is no schedule")
+            if not value or not isinstance(value, list):
+                raise source.error("SequentialLR without a list of schedulers is no schedule")
             for part in value:
                 _check(source, {name: inner for name, inner in part.items() if name != "constructor"})
         elif key not in ("anneal_strategy", "three_phase", "warmup_prefix") and value is not None:

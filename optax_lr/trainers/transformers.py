@@ -65,6 +65,7 @@ KEYWORDS: Mapping[str, frozenset[str]] = {
 _WORDS = {"warmup_type", "decay_type"}
 _MAY_BE_NULL = ("min_lr", "min_lr_rate", "timescale", "num_stable_steps", "warmup_lr_rate")
 _NUMBERS = ("learning_rate", "warmup_ratio", "warmup_steps")
+_OWN_USE = words("block_size doc_stride")  # options that scripts use in ways of their own
 _MOST_STATED = 50  # more fields of TrainingArguments are a record of all of them
 _NAMES = SETTING_NAMES - {"max_samples", "val_size", "ppo_buffer_size"}
 _TRL_CLASSES = words("SFTConfig DPOConfig KTOConfig ORPOConfig RewardConfig ScriptArguments ModelConfig")
@@ -183,8 +184,7 @@ class Transformers(Trainer):
         notes += tuple(
             note
             for note in of_the_data(values, source.program_name)
-            if note.partition(":")[0]
-            not in self.names | source.options  # of a script that is read, which has notes of its own
+            if note.partition(":")[0] not in self.names | source.options & _OWN_USE
         )
         strange = tuple(key for key in strange if key != "block_size")
         wrong = no_arguments(source.constructor, source.keywords) if "unsloth" not in source.modules else ()

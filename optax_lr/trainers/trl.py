@@ -44,6 +44,10 @@ _NOT_COUNTED = words(
     "PPOConfig PPOv2Config AsyncGRPOConfig GOLDConfig MiniLLMConfig GFPOConfig GMPOConfig PAPOConfig DPPOConfig "
     "SDFTConfig SDPOConfig GRPOWithReplayBufferConfig SelfDistillationConfig A2POConfig"
 )
+# Keys of RLOO up to TRL 0.24, whose runs are counted in episodes too.
+_EPISODES = words(
+    "total_episodes num_ppo_epochs rloo_k num_mini_batches response_length local_rollout_forward_batch_size num_sample_generations"
+)
 _SCRIPT = ("ScriptArguments", "ModelConfig", "DatasetMixtureConfig", "SFTScriptArguments", "DPOScriptArguments")
 # Keys of alignment-handbook's and open-r1's scripts, which use the same parser.
 _RECIPES = words(
@@ -151,8 +155,10 @@ class Trl(Transformers):
         method, version = self.method(source, found)
         given = {key for key, value in values.items() if value is not None}
         generates = method in _GENERATE or (not method and generation_marks(given))
-        old = sorted(key for key in given if last_version("trl", method, key) and concerns_curve(key))
-        if method in _NOT_COUNTED and old:
+        old = sorted(
+            key for key in given if last_version("trl", method, key) and (concerns_curve(key) or key in _EPISODES)
+        )
+        if old and (method in _NOT_COUNTED or (method == "RLOOConfig" and _EPISODES & given)):
             whose = f"{method} in TRL up to {last_version('trl', method, old[0])}"
             raise source.error(f"{', '.join(old)}: keys of {whose}, which is not read; {state_with(source)}")
         if method in _NOT_COUNTED and not values.get("max_steps"):

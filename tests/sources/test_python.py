@@ -367,6 +367,7 @@ def test_notes_on_trainers_and_runs_are_about_this_config(tmp_path):
     ("text", "message"),
     [
         ("def f(:\n", "not Python: "),
+        ("TrainingArguments('o', max_steps=9,\n  seed=1, seed=2)", "not Python: keyword argument repeated: seed in line 1; correct it"),
         ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "torch.optim.lr_scheduler.LambdaLR in line 2 is not read as a config; state the schedule: optax-lr show --set learning_rate=RATE --set lr_scheduler_type=KIND --set warmup_steps=N --set max_steps=N, or write its function as an olr.Function"),
         ("import torch\nplan = torch.optim.lr_scheduler.ReduceLROnPlateau(o)\n", "ReduceLROnPlateau in line 2 is never stepped, so that the rate of its optimizer is constant; state the schedule"),
         ("import torch\nplan = torch.optim.lr_scheduler.ReduceLROnPlateau(o)\nplan.step(loss)\n", "it follows a metric, so that only a log has its rates"),

@@ -119,3 +119,30 @@ def test_a_module_that_is_refused_is_not_named_to_be_read(tmp_path):
     }.items():
         with pytest.raises(olr.ConfigError, match=start + way):
             olr.read_configs(folder(tmp_path, script, module))
+
+
+def test_a_class_of_a_module_in_the_folder_is_what_that_says(tmp_path):
+    """A dataclass of the program's own is none of transformers, and one that is derived has the defaults of its parent."""
+    script = tmp_path / "train.py"
+    script.write_text("from arguments import RLOOConfig\nargs = RLOOConfig(learning_rate=1e-5, max_steps=9)\n")
+    module = tmp_path / "arguments.py"
+    module.write_text(
+        "from dataclasses import dataclass\n@dataclass\nclass RLOOConfig:\n    warmup_ratio: float = 0.2\n"
+    )
+    with pytest.raises(olr.ConfigError):
+        olr.read_config(script)
+    module.write_text(
+        "import transformers\nclass RLOOConfig(transformers.TrainingArguments):\n    warmup_steps: int = 4\n    rloo_k: int = 1\n"
+    )
+    config = olr.read_config(script)
+    assert (config.trainer, config.plan().schedule) == ("hf", olr.Linear(1e-5, 9, warmup_steps=4))
+    script.write_text(
+        "from transformers import HfArgumentParser\nfrom arguments import TrainingArguments\n"
+        "(args,) = HfArgumentParser((TrainingArguments,)).parse_args_into_dataclasses()\n"
+    )
+    module.write_text(
+        "from dataclasses import dataclass\n@dataclass\nclass TrainingArguments:\n    learning_rate: float = 2e-5\n"
+    )
+    with pytest.raises(olr.ConfigError) as caught:
+        olr.read_config(script)
+    assert "fills TrainingArguments" not in str(caught.value)

@@ -59,7 +59,7 @@ def test_a_command_names_another_file(tmp_path):
     (tmp_path / "run.sh").write_text("torchrun --nproc_per_node 2 train.py --config conf/b.yaml\n")
     (config,) = olr.read_configs(tmp_path / "run.sh")
     assert repr(config.plan().schedule) == repr(olr.Linear(1e-4, 20, 2))
-    assert "settings are taken from conf/b.yaml, read in line 8" in config.notes
+    assert "train.py: settings are taken from conf/b.yaml, read in line 8" in config.notes
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,8 @@ def test_a_scheduler_of_torch(tmp_path, call):
         ("import optax\noptax.cosine_decay_schedule(lr, 100)\n", "init_value=lr is not a literal"),
         ("import optax\noptax.cosine_decay_schedule(1e-3)\n", "cosine_decay_schedule: Optax refuses these arguments: "),
         ("import optax\noptax.piecewise_constant_schedule(1e-3, 5)\n", "piecewise_constant_schedule: Optax refuses these arguments: "),
+        ("import optax\noptax.join_schedules([optax.linear_schedule(0.0, lr, 9), optax.constant_schedule(lr)], [9])\n", "the parts of a schedule are not literals; state the schedule"),
+        ("import optax\noptax.cosine_decay_schedule(**asdict(c))\n", "may hold any setting; state the schedule"),
         ("import optax\noptax.join_schedules([optax.linear_schedule(1.0, 0.0, 9), mine], [9])\n", "schedules=a schedule that is not read"),
         ("import optax\noptax.join_schedules([optax.constant_schedule(1.0)] * 2, [9])\n", "schedules=a schedule that is not read"),
         ("from torch.optim.lr_scheduler import OneCycleLR\nOneCycleLR(o, 0.1)\n", "needs total_steps, or epochs and steps_per_epoch"),

@@ -60,6 +60,7 @@ RECOGNISED = [
 ]  # fmt: skip
 
 REFUSED = [
+    (["trl", "rloo", "--model_name_or_path", "m", "--learning_rate", "1e-5", "--per_device_train_batch_size", "2", "--rloo_k", "2", "--total_episodes", "500"], "rloo_k, total_episodes: keys of RLOOConfig in TRL up to 0.24.0, which is not read"),
     ({"training": {"learning_rate": 2e-5, "scheduler": "cosine", "batch_size": 16, "epochs": 5}}, "knows the use of training.learning_rate 2e-05, training.scheduler cosine; read that, or state the schedule: optax-lr show --set learning_rate=2e-05 --set lr_scheduler_type=cosine --set warmup_steps=N --set max_steps=N"),
     ({"trainer": {"devices": 8, "max_steps": 10}, "model": {"optim": {"lr": 2e-4, "sched": {"name": "CosineAnnealing"}}}}, "this is a config of NeMo"),
     ({"step_scheduler": {"max_steps": 9}, "model": {"_target_": "nemo_automodel.NeMoAutoModelForCausalLM"}}, "a config of NeMo AutoModel"),
@@ -189,6 +190,14 @@ def test_refused_in_one_line(source, message, tmp_path):
         path.write_text(yaml.safe_dump(source))
         (found, *_) = olr.lint(path)
         assert found.severity == "error"
+
+
+def test_a_trainer_of_calls_in_scripts_is_refused_for_other_files():
+    for name in ("optax", "torch", "own", "optimizer"):
+        with pytest.raises(
+            olr.ConfigError, match=f"--trainer {name} is for calls in Python scripts, and there is none"
+        ):
+            olr.read_config({"learning_rate": 1e-4, "max_steps": 9}, trainer=name)
 
 
 def test_a_named_trainer_is_used():

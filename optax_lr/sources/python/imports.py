@@ -94,6 +94,12 @@ class Program(Script):
         plain = [one for one in made if isinstance(one.function, ast.FunctionDef) and not one.function.decorator_list]
         return (script, plain[0]) if len(made) == len(plain) == len(script.top.names.get(last, [1])) == 1 else None
 
+    def class_in_module(self, name: str) -> tuple[Script, list[ast.ClassDef]] | None:
+        """The classes of this full name in a module in the folder of the script, and that module; None if it is not there."""
+        module, _, last = name.rpartition(".")
+        script = self._module(module)
+        return None if script is None or last not in script.classes else (script, script.classes[last])
+
     @functools.cached_property
     def _beside(self) -> list[Program]:
         """The script, and the modules in its folder that it imports, or that these import."""

@@ -53,6 +53,9 @@ def why_nothing(script: Script, is_config: Callable[[str], bool | None] = lambda
         return f"{by_hand[0].removesuffix(', which is not in this plan')}, in code that is not run; {BY_HAND}"
     for call, kind, _ in filled_classes(script):
         last = kind.rpartition(".")[2]
+        in_module = script.class_in_module(kind)
+        if in_module is not None and not in_module[1][0].bases:  # a class of the program's own
+            continue
         start = (
             f"line {call.node.lineno} fills {last} from the command line: read the shell script that starts this one"
         )

@@ -34,6 +34,10 @@ class Script(Values):
         """The function of this full name in a module in the folder of the script; a script alone has no modules."""
         return None
 
+    def class_in_module(self, name: str) -> tuple[Script, list[ast.ClassDef]] | None:
+        """The classes of this full name in a module in the folder of the script; a script alone has no modules."""
+        return None
+
     # --- arguments of functions ---
 
     def _argument_of(self, name: str, here: Scope, part: str = "") -> object:

@@ -26,6 +26,7 @@ from optax_lr.sources.python.constructors import (
 )
 from optax_lr.sources.python.imports import Program, changes_folder
 from optax_lr.sources.python.nothing import why_nothing
+from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.optimizers import arguments_of_optimizer, optimizers_alone
 from optax_lr.sources.python.origins import origin_of
 from optax_lr.sources.python.overrides import Overrides, programs_started, values_replaced
@@ -181,9 +182,9 @@ class Reader:
         return sorted(that_run(script, found), key=lambda call: (call.node.lineno, call.node.col_offset))
 
     def _holds_config(self, call: Call) -> bool:
-        if call.name in self.script.classes:
-            return self._plain_parent(call.name) is not None
         last = call.last
+        if self._own_classes(call.name)[1]:
+            return self._plain_parent(call.name) is not None
         if last in self.script.classes or last in self.script.functions:
             return False  # a class or a function of the script itself
         if call.name.startswith("setfit."):
@@ -205,14 +206,20 @@ class Reader:
 
     def _plain_parent(self, name: str) -> str | None:
         """The class of arguments to which a class of the script only adds fields and defaults; None for any other class."""
-        made = self.script.classes[name]
+        script, made = self._own_classes(name)
         if len(made) != 1 or len(made[0].bases) != 1 or made[0].keywords:
             return None
         if not all(isinstance(part, (ast.AnnAssign, ast.Expr, ast.Pass)) for part in made[0].body):
             return None
-        parent = self.script.qualified(made[0].bases[0])
-        known = parent.rpartition(".")[2] in TRAINING_ARGUMENTS | TRL and parent not in self.script.classes
+        parent = script.qualified(made[0].bases[0])
+        known = parent.rpartition(".")[2] in TRAINING_ARGUMENTS | TRL and parent not in script.classes
         return parent if known else None
+
+    def _own_classes(self, name: str) -> tuple[Script, list[ast.ClassDef]]:
+        """The classes of a name in the script, or of a name of training arguments in a module in its folder, and where they are."""
+        known = name.rpartition(".")[2] in TRAINING_ARGUMENTS | TRL
+        found = self.script.class_in_module(name) if known and name not in self.script.classes else None
+        return found or (self.script, self.script.classes.get(name, []))
 
     def _of_lightning(self, calls: list[Call]) -> list[Source]:
         """The configs of modules of Lightning, in a script without training arguments."""
@@ -236,7 +243,7 @@ class Reader:
         """The config that a call holds."""
         of_branches = self._notes_on_branches(call)
         self.script.notes.clear()
-        own = self.script.classes.get(call.name, [])
+        own = self._own_classes(call.name)[1]
         call = call._replace(name=self._plain_parent(call.name) or "") if own else call
         last = call.last
         if call.name in SCHEDULES:
@@ -314,6 +321,10 @@ class Reader:
     def parsed(self) -> Source | None:
         """The training arguments that HfArgumentParser fills, with what the script's own subclass has for their defaults."""
         for call, base, own in filled_classes(self.script):
+            script, in_module = (self.script, own) if own else self._own_classes(base)
+            if in_module and not own:
+                own = in_module
+                base = script.qualified(own[0].bases[0]) if own[0].bases else ""
             known = base.rpartition(".")[2] in TRAINING_ARGUMENTS | TRL and base not in self.script.classes
             if known and call.last in ("HfArgumentParser", "TrlParser"):
                 return self._parsed_into(base, own)

@@ -26,7 +26,7 @@ def parsed(path: str, text: str) -> ast.Module:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
-            return ast.parse(text)
+            tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = f" in line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         why = getattr(error, "msg", None) or "too deeply nested"
@@ -37,6 +37,18 @@ def parsed(path: str, text: str) -> ast.Module:
             else "correct it"
         )
         raise ConfigError(f"{path}: not Python: {why}{line}; {way}") from None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and (twice := _given_twice(node)):
+            raise ConfigError(
+                f"{path}: not Python: keyword argument repeated: {twice} in line {node.lineno}; correct it"
+            )
+    return tree
+
+
+def _given_twice(call: ast.Call) -> str:
+    """A keyword that a call gives twice, which Python refuses when it compiles the script; empty for none."""
+    names = [word.arg for word in call.keywords if word.arg is not None]
+    return next((name for name in names if names.count(name) > 1), "") if len(set(names)) < len(names) else ""
 
 
 # --- expressions ---
