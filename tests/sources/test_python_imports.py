@@ -146,3 +146,18 @@ def test_a_class_of_a_module_in_the_folder_is_what_that_says(tmp_path):
     with pytest.raises(olr.ConfigError) as caught:
         olr.read_config(script)
     assert "fills TrainingArguments" not in str(caught.value)
+
+
+def test_the_options_of_a_parser_in_a_module(tmp_path):
+    (tmp_path / "options.py").write_text(
+        "import argparse\ndef parse_args():\n    parser = argparse.ArgumentParser()\n    parser.add_argument('--lr', type=float, default=1e-3)\n"
+        "    parser.add_argument('--steps', type=int, default=50)\n    args = parser.parse_args()\n    return args\n"
+    )
+    (tmp_path / "train.py").write_text(
+        "import torch\nfrom transformers import get_scheduler\nfrom options import parse_args\ndef main():\n    args = parse_args()\n"
+        "    opt = torch.optim.SGD(m.parameters(), lr=args.lr)\n    s = get_scheduler('linear', opt, 5, args.steps)\nmain()\n"
+    )
+    (tmp_path / "run.sh").write_text("python train.py --lr 0.5\n")
+    assert olr.read_config(tmp_path / "train.py").plan().schedule == olr.Linear(1e-3, 50, warmup_steps=5)
+    assert olr.read_config(tmp_path / "run.sh").plan().schedule == olr.Linear(0.5, 50, warmup_steps=5)
+    assert olr.read_config(tmp_path / "train.py", values={"steps": 9}).plan().max_steps == 9

@@ -94,6 +94,12 @@ class Program(Script):
         plain = [one for one in made if isinstance(one.function, ast.FunctionDef) and not one.function.decorator_list]
         return (script, plain[0]) if len(made) == len(plain) == len(script.top.names.get(last, [1])) == 1 else None
 
+    @property
+    def option_names(self) -> frozenset[str]:
+        """The names of the options of the script, and of the parsers in the modules that were read for it."""
+        modules = [module for module in self._modules.values() if module is not None]
+        return frozenset(name for script in (self, *modules) for name in script.options.names)
+
     def class_in_module(self, name: str) -> tuple[Script, list[ast.ClassDef]] | None:
         """The classes of this full name in a module in the folder of the script, and that module; None if it is not there."""
         module, _, last = name.rpartition(".")

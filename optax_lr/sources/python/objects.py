@@ -19,7 +19,9 @@ from optax_lr.sources.python.syntax import (
     defaults_of,
     field_default,
     keyword_of,
+    last_of,
     places_of,
+    returns_of,
 )
 from optax_lr.sources.python.values import Values
 
@@ -235,8 +237,20 @@ class Script(Values):
         if whole.endswith(("Arguments", "Config")) and (given := keyword_of(made, name)):
             return self._value(given, scope)
         if self._is_imported(made.func) and not made.args and not made.keywords:
+            if (found := self.function_in_module(whole)) is not None:
+                return self._of_parser(*found, name)
             return self.elsewhere(whole, name, made=True)
         raise UnknownError
+
+    def _of_parser(self, script: Script, here: Scope, name: str) -> object:
+        """An option of the parser in a function of a module that returns what it parses: `args = parse_args()`."""
+        made = _only(returns_of(here.function))
+        parses = isinstance(made, ast.Call) and last_of(made).startswith("parse_")
+        if not parses and not (isinstance(made, ast.Name) and made.id in script.options.holders):
+            raise UnknownError
+        value = script._declared("args.", name, _only(script.options.declared.get(name, [])))
+        self.notes |= script.notes
+        return value
 
     # --- attributes of `self` ---
 

@@ -308,7 +308,7 @@ class Reader:
             alone=found.alone,
             processes=self.processes,
             older=older_argument(self.script),
-            options=frozenset(self.script.options.names),
+            options=self.script.option_names,
         )
 
     def _with_examples(self, source: Source) -> Source:
