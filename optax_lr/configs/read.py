@@ -126,6 +126,8 @@ def read_configs(
     left_out = [f"another {what} is left out: {error}" for error in told[:_MOST_LEFT_OUT]]
     if (more := len(told) - _MOST_LEFT_OUT) > 0:
         left_out.append(f"{more} more {what}s are left out" if more > 1 else f"1 more {what} is left out")
+    if values and len(made) > 1:
+        left_out.append(f"--set {', '.join(values)} holds for each of the {len(made)} configs of this file")
     return [dataclasses.replace(config, notes=(*config.notes, *left_out)) for config in made]
 
 

@@ -512,3 +512,10 @@ def test_words_behind_a_yaml_of_llamafactory_are_read_by_omegaconf(tmp_path):
     for word in ("x={[", "x='!!python/name:os'", "'x=[&a [1], *a]'", f"'x={'[' * 3000}'"):
         with pytest.raises(olr.ConfigError, match="OmegaConf does not read x="):
             scripts(tmp_path, f"llamafactory-cli train f.yaml {word}")
+
+
+def test_a_value_that_is_given_for_several_configs_is_noted(tmp_path):
+    path = tmp_path / "runs.sh"
+    path.write_text("trl sft --max_steps 9 --learning_rate 1e-4\ntrl dpo --max_steps 5 --learning_rate 1e-5\n")
+    for config in olr.read_configs(path, values={"learning_rate": 2e-4}):
+        assert "--set learning_rate holds for each of the 2 configs of this file" in config.notes
