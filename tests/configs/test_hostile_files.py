@@ -5,7 +5,6 @@ import time
 import pytest
 
 import optax_lr as olr
-from tests.speed import second
 
 BOMB = (
     "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 25)) + "learning_rate: 1\n"
@@ -31,7 +30,7 @@ def test_hostile_files_are_refused_quickly_in_one_line(tmp_path, name, content):
         olr.read_configs(path)
     assert "\n" not in str(caught.value)
     assert str(caught.value).startswith(str(path))
-    assert time.perf_counter() - start < 2 * second()
+    assert time.perf_counter() - start < 2
 
 
 def test_large_files_are_not_read(tmp_path):

@@ -13,7 +13,6 @@ import optax_lr as olr
 from optax_lr.sources.files import text_of
 from optax_lr.sources.interpolation import resolved
 from tests.safety.commands import run
-from tests.speed import second
 
 VALUE = "xyzzy-plugh"
 DIALECTS = {
@@ -166,7 +165,7 @@ def test_hostile_text_is_refused_within_a_second(tmp_path, name):
     assert len(str(caught.value)) < 400
     assert str(caught.value).isprintable()
     assert str(caught.value).startswith("a.yaml: ")
-    assert took < second()
+    assert took < 1
     for arguments in (["show"], ["lint"], ["lint", "--fix", "b.yaml"]):
         done = run(*arguments, "a.yaml", "--num-examples", "1000")
         assert done.code in (1, 2)
@@ -188,7 +187,7 @@ def test_hostile_json_is_refused_within_a_second(tmp_path):
         start = time.process_time()
         with pytest.raises(olr.ConfigError) as caught:
             olr.read_config("a.json").plan()
-        assert time.process_time() - start < second()
+        assert time.process_time() - start < 1
         assert str(caught.value).isprintable()
         assert run("show", "a.json").code == 2
 
@@ -211,7 +210,7 @@ def test_hostile_toml_is_refused_within_a_second(tmp_path, name):
     start = time.process_time()
     with pytest.raises(olr.ConfigError) as caught:
         olr.read_config("a.toml").plan()
-    assert time.process_time() - start < second()
+    assert time.process_time() - start < 1
     assert len(str(caught.value)) <= 1000
 
 
