@@ -94,7 +94,7 @@ def _set(values: MutableMapping[str, object], key: str, value: object) -> None:
         inner = json.loads(inner) if isinstance(inner, str) and as_text else inner
     except ValueError:
         return  # the reader says what is wrong with it
-    made = dict(inner) if isinstance(inner, MutableMapping) else {}
+    made = inner if isinstance(inner, MutableMapping) else {}  # `applied` has copied it
     _set(made, tail, value)
     if made:
         values[head] = json.dumps(made) if as_text else made

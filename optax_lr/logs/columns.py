@@ -62,7 +62,7 @@ _METRIC = re.compile(r"^(eval_|eval/|val_|val/|validation_|valid_|metrics/|test_
 _NO_METRIC = re.compile(r"runtime|per_second|time|memory|preparation|loss|steps?$|epoch|samples|tokens|ppl")
 _SHARE = "global_step/max_steps"  # ms-swift's `5/500`
 EPOCHS_ARE_STEPS = "the rows have no step: epochs are counted as steps"
-_EACH = 4096  # checks of the time until one reads the clock
+_EACH = 4096  # entries until the clock is read
 _MOST_NAMES = 10_000  # that are remembered; more are keys that are data
 
 
@@ -123,22 +123,23 @@ class Builder:
         self.parts: dict[str, None] = {}  # that make up a training loss, in order
         self.writer = ""
         self.bare = self.wrong = 0  # entries with nothing but a step, and with a step that is none
-        self._end, self._checks = time.thread_time() + MOST_SECONDS, 0
+        self._end, self._entries = time.thread_time() + MOST_SECONDS, 0
 
     def __len__(self) -> int:
         return len(self._columns["step"])
 
     def check_time(self) -> None:
         """Raise `ConfigError` if reading takes too long: a file may have more lines, or events, than rows."""
-        self._checks += 1
-        if self._checks % _EACH == 0 and time.thread_time() > self._end:
+        if time.thread_time() > self._end:
             raise ConfigError(
                 f"reading takes more than {MOST_SECONDS} s of CPU time, which is the limit; keep each tenth row"
             )
 
     def add(self, entry: Mapping[str, object]) -> bool:
         """Take one entry; False if it holds no number of a known name, or a step that is none."""
-        self.check_time()
+        self._entries += 1
+        if self._entries % _EACH == 0:
+            self.check_time()
         values: dict[str, tuple[int, float]] = {}
         groups: dict[str, float] = {}
         if len(self._names) < _MOST_NAMES:

@@ -11,6 +11,7 @@ from optax_lr.logs.columns import Builder
 
 HEAD = 2**20  # characters by which a format is recognised
 MOST_BYTES = 2**30  # of a file, or of all event files of a folder
+_PIECE = 2**17  # characters that are read at once
 LARGEST_LINE = 2**22  # characters of one entry; a real one has a few hundred
 Found = tuple[Mapping[str, object], list[str]]  # the facts about the run in addition to the rows, and notes
 
@@ -34,11 +35,16 @@ _ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 def lines(file: IO[str], source: str, builder: Builder) -> Iterator[str]:
     """The lines of a file, none of them long enough to fill the memory."""
-    while line := file.readline(LARGEST_LINE):
-        if len(line) == LARGEST_LINE:
-            raise ConfigError(f"{source}: a line has more than {LARGEST_LINE:,} characters; no log has such lines")
+    rest = ""
+    while text := file.read(_PIECE):
         builder.check_time()
-        yield line
+        *whole, rest = (rest + text).split("\n")
+        for line in whole:
+            yield f"{line}\n"
+        if len(rest) >= LARGEST_LINE:
+            raise ConfigError(f"{source}: a line has more than {LARGEST_LINE:,} characters; no log has such lines")
+    if rest:
+        yield rest
 
 
 def console_lines(file: IO[str], source: str, builder: Builder) -> Iterator[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.parsing import DEEPEST, parse
+from optax_lr.sources.parsing import DEEPEST, MOST_VALUES, parse
 from optax_lr.sources.source import Form, Source
 
 _Part = TypeVar("_Part")
@@ -61,6 +61,8 @@ def _toml(path: str, text: str, folder: Path | None) -> Source:
     try:
         if _DOTTED.search(text):
             raise RecursionError
+        if text.count("=") + text.count("[") + text.count(",") > 2 * MOST_VALUES:
+            raise ConfigError(f"{path}: more than {MOST_VALUES:,} values are too many for a config")
         values = tomllib.loads(text)
     except RecursionError:
         raise ConfigError(f"{path}: nested too deeply for a config") from None

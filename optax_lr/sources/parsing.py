@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _Made = TypeVar("_Made")
 
 MOST_ALIASES = 50  # of YAML anchors; each alias is expanded to a copy
-MOST_VALUES = 10_000
+MOST_VALUES = 5_000
 DEEPEST = 60
 LARGEST_NUMBER = 1_000  # bits; a float holds 1,023
 LONGEST_NUMBER = 1_000  # characters; the time to convert one grows with their square

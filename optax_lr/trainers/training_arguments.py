@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, cast
@@ -88,11 +89,15 @@ def foreign_keys(values: Mapping[str, object], whose: str, place: str = "at the 
         elif key in _AXOLOTL_ONLY:
             message = f"{key} is axolotl's, and {whose} refuses it; its counterpart: {_AXOLOTL_ONLY[key]}"
             yield Foreign(key, message, None)
-        elif key not in SETTING_NAMES | _NO_SLIPS | FIELDS:
-            near = difflib.get_close_matches(key, SETTING_NAMES, 1, 0.9)
-            if near:
-                message = f"{key} is not a key of {whose}, which would refuse it; did you mean {near[0]}?"
-                yield Foreign(key, message, near[0])
+        elif key not in _NO_SLIPS and key not in FIELDS and (near := _near(key)) not in (None, key):
+            message = f"{key} is not a key of {whose}, which would refuse it; did you mean {near}?"
+            yield Foreign(key, message, near)
+
+
+@functools.lru_cache(2_000)
+def _near(key: str) -> str | None:
+    """The name of a setting that a key is, or is a slip of; None for no such key."""
+    return next(iter(difflib.get_close_matches(key, SETTING_NAMES, 1, 0.9)), None)
 
 
 def misplaced(key: str) -> bool:

@@ -22,6 +22,7 @@ FILES = {
     "sexagesimal.yaml": "learning_rate: 1" + ":59" * 80_000 + "\nmax_steps: 9\n",
     "tagged.yaml": "learning_rate: !!int '1" + ":59" * 80_000 + "'\nmax_steps: 9\n",
     "keywords.yaml": "learning_rate: 1.0\nmax_steps: 9\nlr_scheduler_kwargs: {" + ",".join(f"k{n}: 1" for n in range(4_900)) + "}\n",
+    "fewer keywords.yaml": "learning_rate: 1.0\nmax_steps: 9\nlr_scheduler_kwargs: {" + ",".join(f"k{n}: 1" for n in range(2_400)) + "}\n",
     "references.yaml": "stage: sft\nlearning_rate: 1\nx0: {a: 1}\n"
     + "".join(f"x{n}: {{a: '${{x{n - 1}}}', b: '${{x{n - 1}}}', c: '${{x{n - 1}}}'}}\n" for n in range(1, 10)),
     "nested.json": '{"a":' * 40_000,

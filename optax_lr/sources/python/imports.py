@@ -55,6 +55,7 @@ class Program(Script):
         self._options = options, added
         self.beside: Path | None = None  # the folder of the script, in which Python looks for its modules
         self.reads_files = True  # whether files that it loads and imports are those in its folder
+        self._files: dict[str, Path | None] = {}  # of modules, as `file_of` has found them
         self._modules: dict[Path, Program | None] = {}  # of the script and all of its modules together
 
     def elsewhere(self, name: str, attribute: str = "", *, made: bool = False) -> object:
@@ -176,9 +177,11 @@ class Program(Script):
         """The file of a module in the folder of the script; None if it is not there."""
         if self.beside is None or not module or module.startswith(".."):
             return None
-        whole = self.beside / file_name(module)
-        path, _ = file_below(file_name(module), self.beside)
-        return path if path == whole and not whole.with_suffix("").is_dir() else None
+        if module not in self._files:
+            whole = self.beside / file_name(module)
+            path, _ = file_below(file_name(module), self.beside)
+            self._files[module] = path if path == whole and not whole.with_suffix("").is_dir() else None
+        return self._files[module]
 
     def imported_in(self, module: str, name: str) -> str:
         """The full name under which a module in the folder imports a name that it does not define; empty for none."""

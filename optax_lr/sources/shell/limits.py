@@ -8,13 +8,13 @@ from collections.abc import Iterator
 
 from optax_lr.sources.errors import ConfigError
 
-MOST_COMMANDS = 5_000
+MOST_COMMANDS = 3_000
 MOST_WORDS = 50_000  # that a script expands to
 MOST_BYTES = 2**21  # of expanded text
 MOST_TURNS = 200  # of a loop over literals
 MOST_DOCUMENTS = 500  # here-documents; the time of the parser grows with the square
 DEEPEST = 12  # of functions and `bash -c` inside each other
-LONGEST = 1.0  # seconds of CPU time
+LONGEST = 0.7  # seconds of CPU time
 
 
 class Limits:
