@@ -38,7 +38,7 @@ def run(files: Sequence[Path], *, options: Facts, reading: Given, png: Path | No
         print(json.dumps([plan_summary(config, plan) for config, plan in planned], indent=2))
     elif not as_json:
         for config, plan in planned:
-            _print_plan(config, plan, options.get("num_examples"))
+            _print_plan(config, plan, options.get("num_examples"), configs=len(planned))
     if png is not None and planned:
         save_picture(png, dict(zip(names, (plan for _, plan in planned), strict=True)), force=force)
     return code
@@ -89,7 +89,7 @@ def unlike(names: Sequence[str]) -> list[str]:
     return short
 
 
-def _print_plan(config: RunConfig, plan: Plan, num_examples: int | None) -> None:
+def _print_plan(config: RunConfig, plan: Plan, num_examples: int | None, *, configs: int) -> None:
     summary = plan_summary(config, plan)
     console = Console(highlight=False)
     table = Table(show_header=False, box=None, pad_edge=False)
@@ -116,7 +116,9 @@ def _print_plan(config: RunConfig, plan: Plan, num_examples: int | None) -> None
         row("epochs", f"{plan.epochs:.4g} of {plan.steps_per_epoch:,} steps")
     counted = plan.steps_per_epoch is not None or bool(config.open)
     if num_examples is not None and counted and not any("are left for training" in note for note in summary["notes"]):
-        row("examples", f"{num_examples:,} as given: those that the program's own splits, filters and selections leave")
+        left = "those that the program's own splits, filters and selections leave"
+        each = f", in each of the {configs} configs" if configs > 1 else ""
+        row("examples", f"{num_examples:,} as given: {left}{each}")
     rates = f"{summary['first_rate']:.4g} at the first update, {summary['highest_rate']:.4g} at the highest"
     row("rate", f"{rates}, {summary['last_rate']:.4g} at the last update")
     row("processes", f"{plan.world_size} ({plan.world_size_from})")

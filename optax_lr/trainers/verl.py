@@ -184,6 +184,11 @@ class Verl(Trainer):
             stated = sorted(key for key in keys.given if key.startswith("critic.optim."))
             critic = stated[0] if stated else "critic.optim.lr 1e-05, verl's default"
             yield f"{critic}: the critic has a schedule of its own; the plan is the actor's"
+        others = (
+            key for key in keys.given if re.fullmatch(r"(?!actor_rollout_ref|critic)\w+\.(?:.*\.)?optim\.lr", key)
+        )
+        if (other := next(others, None)) is not None:
+            yield f"{other}: a model that is not verl's, with a schedule of its own; the plan is the actor's"
         if str(first := keys.get("trainer.critic_warmup", 0)) != "0":
             yield f"the actor and its schedule begin after trainer.critic_warmup {first} steps"
 

@@ -91,6 +91,8 @@ def test_show_says_which_examples_are_counted_and_lists_no_key_that_has_a_note(f
     assert "examples 90 as given: those that the program's own splits, filters and selections leave" in said
     assert "note max_train_samples: the number of examples must be that after the cut" in said
     assert "unknown" not in said
+    said = " ".join(here("show", "cut.yaml", "cut.yaml", "--num-examples", "90").stdout.split())
+    assert said.count("and selections leave, in each of the 2 configs") == 2
 
 
 def test_a_narrow_terminal(folder):

@@ -107,6 +107,10 @@ PLANS = {
         "e.sh", "python3 -m verl.trainer.main_ppo data.train_batch_size=8 trainer.total_epochs=2 critic.optim.lr=1e-5", {"num_examples": 80},
         olr.Constant(1e-6), "critic.optim.lr: the critic has a schedule of its own",
     ),
+    "a model that verl does not have": (
+        "e.sh", "python3 -m verl.trainer.main_ppo data.train_batch_size=8 trainer.total_epochs=2 algorithm.adv_estimator=grpo +judge.optim.lr=1e-5",
+        {"num_examples": 80}, olr.Constant(1e-6), "judge.optim.lr: a model that is not verl's, with a schedule of its own",
+    ),
     "a part of the examples is for validation": (
         "w.yaml", FACTORY.format("sft") + "val_size: 0.1\n", {"num_examples": 80}, olr.Cosine(1e-5, 18), "val_size 0.1: 72 of 80 examples are left",
     ),

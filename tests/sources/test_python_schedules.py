@@ -505,6 +505,32 @@ def test_what_the_script_does_to_its_scheduler_is_noted(tmp_path, change, note):
     assert any(given.startswith(note) for given in read(tmp_path, text).notes)
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        "scheduler = torch.optim.lr_scheduler.StepLR(opt, 3)\nwhole = GradualWarmupScheduler(opt, 1, 5, scheduler)",
+        "whole = GradualWarmupScheduler(opt, 1, 5, after_scheduler=torch.optim.lr_scheduler.StepLR(opt, 3))",
+        "self.base = torch.optim.lr_scheduler.StepLR(opt, 3)\nself.whole = GradualWarmupScheduler(opt, 1, 5, self.base)",
+    ],
+)
+def test_a_part_of_a_warmup_that_is_not_read_is_refused(tmp_path, use):
+    text = f"import torch\nfrom warmup_scheduler import GradualWarmupScheduler\nopt = torch.optim.AdamW(p, 1e-4)\n{use}\nwhole.step()\n"
+    with pytest.raises(
+        olr.ConfigError, match=r"GradualWarmupScheduler in line [45] changes the schedule of line 4, and is not read"
+    ):
+        read(tmp_path, text)
+
+
+def test_a_scheduler_of_the_script_that_takes_another_is_noted(tmp_path):
+    text = (
+        "import torch\nclass Twice(torch.optim.lr_scheduler.LRScheduler):\n    pass\nclass HeldLR:\n    pass\n"
+        "opt = torch.optim.AdamW(p, 1e-4)\nwhole = HeldLR(opt, torch.optim.lr_scheduler.StepLR(opt, 3))\nwhole.step()\n"
+    )
+    assert any(
+        note.startswith("HeldLR in line 7 takes the scheduler, and is not read") for note in read(tmp_path, text).notes
+    )
+
+
 def test_the_rate_of_groups_alone_is_that_of_the_first(tmp_path):
     text = (
         "import torch\nfrom torch.optim.lr_scheduler import CosineAnnealingLR\nhead = 6e-3\n"

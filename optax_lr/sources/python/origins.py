@@ -27,7 +27,10 @@ def origin_of(script: Program, text: str, depth: int = 3) -> str:
         return ""
     name = names.pop()
     if name in script.options.holders:
-        return f"{name} has the options of a command; read the shell script with it, if there is one"
+        owner, _, key = text.rpartition(".")
+        later = [binding.line for binding in script.attributes.get((owner, key), ())]
+        changed = f", and line {later[0]} sets {text}" if later else ""
+        return f"{name} has the options of a command{changed}; read the shell script with it, if there is one"
     if name in script.imported:
         return _imported(script, name, script.imported[name].rpartition(".")[0] or script.imported[name])
     scopes = [scope for scope in script.scopes if name in scope.names]

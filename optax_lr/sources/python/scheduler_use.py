@@ -6,21 +6,28 @@ import ast
 import re
 from collections.abc import Iterator
 
-from optax_lr.sources.python.constructors import HOMES, OPTIMIZERS
+from optax_lr.sources.errors import STATE, ConfigError
+from optax_lr.sources.python.constructors import FUNCTIONS, HOMES, OPTIMIZERS
 from optax_lr.sources.python.counters import steps_before_update
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.scopes import Call, are_opposite
 from optax_lr.text import words
 
 # What a scheduler keeps and computes its rates from.
+_SCHEDULER = re.compile(r"(?:Scheduler|LR)$")  # the name of a class
 KEPT = words("last_epoch gamma gammas base_lrs milestones step_size T_max T_0 eta_min total_steps lr_lambdas")
 
 
 def notes_on_scheduler(script: Script, call: Call) -> list[str]:
-    """Notes on a scheduler that nothing steps, that is of another optimizer, or that the script changes or replaces."""
+    """Notes on a scheduler that nothing steps, that is of another optimizer, or that the script changes or replaces.
+
+    Raises:
+        ConfigError: for one that is a part of another scheduler, which is not read.
+    """
     names = _names_of(script, call)
+    _refuse_a_part(script, call)
     kinds = (
-        _handed(script, names),
+        _handed(script, call),
         _unstepped(script, call),
         _before_update(script, call),
         _of_another(script, call),
@@ -92,19 +99,33 @@ def _before_update(script: Script, call: Call) -> Iterator[str]:
             yield f"line {step.node.lineno} steps the scheduler before the update, so that the rate of step 0 is not used"
 
 
-def _handed(script: Script, names: set[str]) -> Iterator[str]:
+def _refuse_a_part(script: Script, call: Call) -> None:
+    """Refuse a scheduler that a warmup of another package, or of the script itself, takes for its part."""
+    for whole in script.calls:
+        if re.search("(?i)warm_?up", whole.last) and whole.last not in FUNCTIONS and _takes(script, whole, call):
+            what = f"{whole.last} in line {whole.node.lineno} changes the schedule of line {call.node.lineno}"
+            raise ConfigError(f"{what}, and is not read; {STATE}")
+
+
+def _takes(script: Script, whole: Call, call: Call) -> bool:
+    """Whether an argument of a call is the scheduler: the call of it, or a name or an attribute that it has."""
+    owned = {
+        f"{owner}.{key}"
+        for (owner, key), bindings in script.attributes.items()
+        if any(binding.value is call.node for binding in bindings)
+    }
+    names = _names_of(script, call) | owned
+    return any(part is call.node or ast.unparse(part) in names for given in whole.every for part in _passed(given))
+
+
+def _handed(script: Script, scheduler: Call) -> Iterator[str]:
     """A call of code that is not read, or of a trainer of no known package, that takes the scheduler."""
     imported = set(script.imported.values())
     for call in script.calls:
         known = call.name.partition(".")[0] in (*HOMES, "torch", "lightning", "pytorch_lightning")
-        own = (
-            call.name in script.functions
-            or call.name in script.classes
-            or call.last in ("prepare", "print", "initialize")
-        )
-        if call.name not in imported or known or own:
-            continue
-        if any(isinstance(part, ast.Name) and part.id in names for given in call.every for part in _passed(given)):
+        ours = call.name in script.classes and _SCHEDULER.search(call.name) is not None
+        other = call.name in imported and call.last not in ("prepare", "print", "initialize", *script.functions)
+        if (ours or (other and not known)) and _takes(script, call, scheduler):
             what = f"{call.last} in line {call.node.lineno} takes the scheduler, and is not read"
             yield f"{what}: it decides how often that is stepped"
 
