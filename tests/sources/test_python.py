@@ -443,7 +443,7 @@ def test_fix_changes_only_the_literal(tmp_path):
         ("def f(lr_scheduler):\n    lr_scheduler.step()", "lr_scheduler.step in line 4 steps the schedule, too"),
         ("for g, r in zip(groups, rates):\n    g['lr'] = r", 'g["lr"] in line 4 sets the rate by hand'),
         ("Trainer(args=args).predict(data)", "predict() is called in line 3, and no code of this script calls train()"),
-        ("Trainer(args=args).predict(data)\nrun_training(args)", None),
+        ("Trainer(args=args).predict(data)\nrun_training()", None),
         ("t = Trainer(args=args)\nt.train()\nt.train()", "train() is called in lines 4 and 5; this is the plan of the first run"),
         ("class MyTrainer:\n    def train(self):\n        t = Trainer(args=args)\n        t.train()\nm = MyTrainer()\nm.train()", None),
         ("from own.trainer import SliceTrainer\nSliceTrainer(args)", "SliceTrainer in line 4 is not read; it may make another schedule"),

@@ -38,7 +38,7 @@ _SETTERS: dict[str, dict[str, tuple[str, str | float]]] = {
 _STARTS = words(
     "subprocess.run subprocess.call subprocess.check_call subprocess.check_output subprocess.Popen os.system os.popen"
 )
-_TRAINS = re.compile(r"(?:\w*_)?(?:train|fit)(?:_\w+)?$|hyperparameter_search$")
+_TRAINS = re.compile(r"(?:\w*_)?(?:train|training|fit)(?:_\w+)?$|hyperparameter_search$")
 
 
 class Overrides:
@@ -228,11 +228,10 @@ def _trainers(script: Script, runs: list[Call], several: bool) -> list[str]:
     if unknown is not None:
         what = f"{ast.unparse(unknown.node.func)[:40]} in line {unknown.node.lineno} is not read"
         notes.append(f"{what}; it may make another schedule or optimizer")
-    uses = [call for call in script.calls if getattr(call.node.func, "attr", "") in ("predict", "evaluate")]
-    if made and uses and not any(_TRAINS.match(call.last) for call in script.calls):
-        notes.append(
-            f"{uses[0].last}() is called in line {uses[0].node.lineno}, and no code of this script calls train()"
-        )
+    called = [(ast.unparse(call.node.func).rpartition(".")[2], call.node.lineno) for call in script.calls]
+    use = next(((name, line) for name, line in called if name in ("predict", "evaluate")), None)
+    if made and use is not None and not any(_TRAINS.match(name) for name, _ in called):
+        notes.append(f"{use[0]}() is called in line {use[1]}, and no code of this script calls train()")
     own = next(
         (
             call
