@@ -144,3 +144,17 @@ def test_expressions_that_double_end_soon(tmp_path):
     (tmp_path / "a.py").write_text(lines + END.format("x40"))
     with pytest.raises(olr.ConfigError, match="is not a literal"):
         olr.read_config(tmp_path / "a.py")
+
+
+def test_a_dict_whose_entries_name_the_folder_of_merged_weights_is_read(tmp_path):
+    text = (
+        "from transformers import TrainingArguments\nC = {'lr': 1e-4, 'out': 'a'}\n"
+        "TrainingArguments(learning_rate=C['lr'], max_steps=9)\n"
+        "model.save_pretrained_merged(C['out'] + '/final', tokenizer)\nmodel.push_to_hub_merged(C['out'], tokenizer)\n"
+    )
+    path = tmp_path / "train.py"
+    path.write_text(text)
+    assert olr.read_config(path).plan().schedule == olr.Linear(1e-4, 9)
+    path.write_text(text + "merge(C, other)\n")
+    with pytest.raises(olr.ConfigError, match="is not a literal"):
+        olr.read_config(path)

@@ -101,6 +101,18 @@ def test_a_module_is_looked_for_where_the_script_is(tmp_path):
         olr.read_config(tmp_path / "src" / "train.py")
 
 
+def test_a_script_in_the_folder_of_the_package_that_it_imports(tmp_path, monkeypatch):
+    text = "import src.config as c\nfrom transformers import TrainingArguments\nTrainingArguments(learning_rate=c.RATE, max_steps=9)\n"
+    folder(tmp_path)
+    (tmp_path / "src" / "train.py").write_text(text)
+    (tmp_path / "src" / "other.py").write_text(text.replace("src.config", "lib.config"))
+    assert olr.read_config(tmp_path / "src" / "train.py").plan().schedule == olr.Linear(3e-5, 9)
+    monkeypatch.chdir(tmp_path / "src")
+    assert olr.read_config("train.py").plan().schedule == olr.Linear(3e-5, 9)
+    with pytest.raises(olr.ConfigError, match="is not a literal"):
+        olr.read_config("other.py")
+
+
 def test_modules_that_import_each_other_end(tmp_path):
     (tmp_path / "src").mkdir()
     for one, other in (("config", "other"), ("other", "config")):

@@ -18,7 +18,8 @@ from optax_lr.sources.python.syntax import defaults_of, last_of, parts_of, place
 from optax_lr.sources.python.unread import changes_settings
 from optax_lr.text import words
 
-_CHANGING = re.compile(r"(?i)overrid|merge|patch")  # functions that may change a dict or list that they are given
+# Functions that may change a dict or list that they are given; not `save_pretrained_merged` and `push_to_hub_merged`.
+_CHANGING = re.compile(r"(?i)(?!save|push).*(?:overrid|merge|patch)")
 _METHODS = words("__setitem__ update setdefault pop popitem clear append extend insert remove")
 _LOOPED = words(
     "enumerate zip reversed sorted iter list tuple"
@@ -269,5 +270,5 @@ def _changed_by(call: Call) -> list[ast.expr]:
     holders = [function.value] if isinstance(function, ast.Attribute) and method in _METHODS else []
     if method.startswith("merge_with") and isinstance(function, ast.Attribute):
         holders = [function.value]
-    given = _CHANGING.search(call.last) is not None or call.name.endswith("OmegaConf.update")
+    given = _CHANGING.match(call.last) is not None or call.name.endswith("OmegaConf.update")
     return holders + (call.every if given else [])

@@ -178,8 +178,12 @@ class Program(Script):
         if self.beside is None or not module or module.startswith(".."):
             return None
         if module not in self._files:
-            whole = self.beside / file_name(module)
-            path, _ = file_below(file_name(module), self.beside)
+            name = file_name(module)
+            package, _, inner = name.partition("/")
+            if package == self.beside.absolute().name and not (self.beside / package).exists():
+                name = inner  # a script in the folder `src` that imports `src.config`
+            whole = self.beside / name
+            path, _ = file_below(name, self.beside)
             self._files[module] = path if path == whole and not whole.with_suffix("").is_dir() else None
         return self._files[module]
 
