@@ -43,7 +43,52 @@ def get_lr(it):
     coeff = 0.5 * (1.0 + math.cos(math.pi * decay_ratio))
     return min_lr + coeff * (max_lr - min_lr)
 """
+LINEAR = """
+class WarmupLinear(LambdaLR):
+    '''As that of pytorch-transformers 1.'''
+    def __init__(self, optimizer, warmup_steps, t_total, last_epoch=-1):
+        self.warmup_steps = warmup_steps
+        self.t_total = t_total
+        super(WarmupLinear, self).__init__(optimizer, self.lr_lambda, last_epoch=last_epoch)
+
+    def lr_lambda(self, step):
+        if step < self.warmup_steps:
+            return float(step) / float(max(1, self.warmup_steps))
+        return max(0.0, float(self.t_total - step) / float(max(1.0, self.t_total - self.warmup_steps)))
+"""
+COSINE = """
+import warnings
+from torch.optim.lr_scheduler import _LRScheduler
+class Cosine(_LRScheduler):
+    def __init__(self, optimizer, total: int, *, warmup: int = 4, floor=0.01, last_epoch=-1):
+        if warmup < 0:
+            raise ValueError(warmup)
+        assert total > warmup
+        length = total - warmup
+        self.total, self.x = total, 0
+        self.warmup: int = warmup
+        self.floor = floor
+        self.length = length
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self):
+        if not self._get_lr_called_within_step:
+            warnings.warn("use get_last_lr")
+        if self.last_epoch < self.warmup:
+            return [base_lr * (self.last_epoch + 1) / self.warmup for base_lr in self.base_lrs]
+        share = (self.last_epoch - self.warmup) / self.length
+        return [self.floor + 0.5 * (lr - self.floor) * (1 + math.cos(math.pi * share)) for lr in self.base_lrs]
+"""
 SCRIPTS = {
+    "a class of LambdaLR": LINEAR + "scheduler = WarmupLinear(optimizer, warmup_steps=6, t_total=40)" + STEPPED,
+    "a class with get_lr": COSINE.replace("self.total, self.x = total, 0", "")
+    + "N = 45\nscheduler = Cosine(optimizer, N, floor=1e-3)"
+    + STEPPED,
+    "a class that a test chooses": LINEAR
+    + COSINE.replace("self.total, self.x = total, 0", "self.total = total")
+    + "import argparse\np = argparse.ArgumentParser()\np.add_argument('--kind', default='cosine')\np.add_argument('--warmup', type=int, default=7)\nargs = p.parse_args([])\n"
+    + "if args.kind == 'linear':\n    scheduler = WarmupLinear(optimizer, args.warmup, 40)\nelse:\n    scheduler = Cosine(optimizer, total=40, warmup=args.warmup)"
+    + STEPPED,
     "a lambda": "scheduler = LambdaLR(optimizer, lambda epoch: 0.95 ** epoch)" + STEPPED,
     "a lambda in a list": "scheduler = LambdaLR(optimizer, lr_lambda=[lambda e: 1 / (1 + 0.05 * e)])" + STEPPED,
     "a function": """
@@ -316,6 +361,19 @@ TWISTED = {  # each with its note; those with none have the rates of the script
         "scheduler = LambdaLR(optimizer, lambda s: 0.9 ** s)\nfor e in range(9):\n    if e == 5: optimizer = torch.optim.SGD(m.parameters(), lr=1.0)\n"
         "    update()\n    scheduler.step()\n", "this script makes 2 optimizers"),
 }  # fmt: skip
+CLASSES = {
+    "a class with two targets": COSINE + "scheduler = Cosine(optimizer, 40)" + STEPPED,
+    "a class that counts": LINEAR.replace("        if step <", "        self.t_total += 1\n        if step <") + "scheduler = WarmupLinear(optimizer, 6, 40)" + STEPPED,
+    "a class with a step": LINEAR + "    def step(self):\n        super().step()\n        super().step()\nscheduler = WarmupLinear(optimizer, 6, 40)" + STEPPED,
+    "a class that starts late": LINEAR.replace("last_epoch=last_epoch", "5") + "optimizer.param_groups[0]['initial_lr'] = 1\nscheduler = WarmupLinear(optimizer, 6, 40)" + STEPPED,
+    "a class that begins with a call": LINEAR.replace("        super(", "        optimizer.param_groups[0].update(lr=1)\n        super(")
+    + "scheduler = WarmupLinear(optimizer, 6, 40)" + STEPPED,
+    "a class with its own place": COSINE.replace("self.total, self.x = total, 0", "").replace("last_epoch)\n", "last_epoch)\n        self.last_epoch = 4\n")
+    + "scheduler = Cosine(optimizer, 40)" + STEPPED,
+    "a class with a rate of the last": COSINE.replace("self.total, self.x = total, 0", "").replace("for lr in self.base_lrs", "for lr in [g['lr'] for g in self.optimizer.param_groups]")
+    + "scheduler = Cosine(optimizer, 40)" + STEPPED,
+    "a class of a class": LINEAR + "class Other(WarmupLinear):\n    def lr_lambda(self, step): return 1.0\nscheduler = Other(optimizer, 6, 40)" + STEPPED,
+}  # fmt: skip
 REFUSED = {
     "two loops": f"for e in range(5):\n  for i in range(9):\n    lr = 0.1 / (1 + e * 9 + i)\n    {SET}    update()\n",
     "two loops and a function": (
@@ -347,6 +405,32 @@ def test_a_note_or_the_rates_of_the_script(script, note, tmp_path):
 def test_a_variable_that_does_not_count_alone_is_refused(script, tmp_path):
     with pytest.raises(olr.ConfigError, match="sets the rate by hand, in code that is not run"):
         plan_of(tmp_path, script)
+
+
+@pytest.mark.parametrize("script", CLASSES.values(), ids=CLASSES)
+def test_a_class_that_is_no_formula_is_refused(script, tmp_path):
+    with pytest.raises(
+        olr.ConfigError,
+        match=r"is a schedule of the script's own, and no formula|only the code of this script|sets the rate by hand",
+    ):
+        plan_of(tmp_path, script)
+
+
+def test_a_class_of_a_module_in_the_folder(tmp_path):
+    (tmp_path / "own.py").write_text("import math\nfrom torch.optim.lr_scheduler import LambdaLR\n" + LINEAR)
+    script = "from own import WarmupLinear\nscheduler = WarmupLinear(optimizer, 6, 40)\n"
+    plan = plan_of(tmp_path, script + STEPPED)
+    assert [plan.schedule(step) for step in (0, 3, 6, 23)] == [0, 0.25, 0.5, 0.25]
+    assert any(
+        re.match(r"scheduler.t_total in line \d+ changes the schedule", note)
+        for note in read_notes(tmp_path, script + "scheduler.t_total = 50\n" + STEPPED)
+    )
+
+
+def read_notes(tmp_path, script):
+    path = tmp_path / "train.py"
+    path.write_text(HEAD + script)
+    return olr.read_config(path).notes
 
 
 def expressions(depth: int) -> st.SearchStrategy[str]:

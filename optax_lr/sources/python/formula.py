@@ -16,6 +16,7 @@ import numpy as np
 
 from optax_lr.sources.python.arguments import Arguments, gives_number
 from optax_lr.sources.python.counters import Counter, counter_of
+from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.scopes import Call, Scope
 from optax_lr.sources.python.syntax import UnknownError, defaults_of, places_of
 from optax_lr.sources.python.truth import holds
@@ -106,8 +107,12 @@ class Formula:
         match node:
             case ast.Constant(value=bool() | int() | float() | str() | None as value):
                 return Term(lambda step, settings: value, False)
-            case ast.Name(id=name) if name in local:
+            case ast.Name() | ast.Attribute() if (name := ast.unparse(node)) in local:
                 return local[name]()
+            case ast.ListComp(
+                elt=part, generators=[ast.comprehension(target=ast.Name(id=name), iter=listed, ifs=[])]
+            ) if "self.base_lrs" in local and ast.unparse(listed) == "self.base_lrs":
+                return self.term(part, scope, {**local, name: local["self.base_lrs"]})
             case ast.UnaryOp(op=operation, operand=part):
                 return self._applied(operation, [part], scope, local)
             case ast.BinOp(left=left, op=operation, right=right):
@@ -171,19 +176,31 @@ class Formula:
         if found is None:
             return None
         script, made = found
-        inner = Formula(Arguments(script))
+        inner = self.of_module(script)
         given: dict[str, Callable[[], Term]] = {}
         for key, part in Call(node, name, scope).given(places_of(made.function)).items():
             term = self.term(part, scope, local)
             given[key] = functools.partial(lambda term: term, term)
         result = inner.result(made, given)
+        self.take_module(inner)
+        return result
+
+    def of_module(self, script: Script) -> Formula:
+        """An empty formula of a module; `take_module` takes its settings."""
+        return Formula(Arguments(script))
+
+    def take_module(self, inner: Formula) -> None:
+        """Take the settings of a formula of a module.
+
+        Raises:
+            UnknownError: for two settings of one name, and for a length.
+        """
         if inner.counter is not None or inner.found.lengths or inner.found.values.keys() & self.found.values.keys():
             raise UnknownError
         self.settings |= inner.settings
         self.found.values |= inner.found.values
         self.found.unknown |= inner.found.unknown
-        self.script.notes |= script.notes
-        return result
+        self.script.notes |= inner.script.notes
 
     def function(self, node: ast.expr, scope: Scope) -> Scope | None:
         """The scope of a function of the script, or of a lambda; None for any other."""
@@ -246,6 +263,8 @@ class Formula:
                 turns = [part for number in numbers for part in (_assigned(name, number, first), *body)]
                 return self.block([*turns, *rest], scope, local)
             case ast.Expr(value=ast.Constant() | ast.Call(func=ast.Name(id="print"))) | ast.Pass() | ast.Assert():
+                return self.block(rest, scope, local)
+            case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="warnings"), attr="warn"))):
                 return self.block(rest, scope, local)
         raise UnknownError
 

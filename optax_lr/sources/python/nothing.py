@@ -11,6 +11,7 @@ from optax_lr.sources.errors import CONSTANT, STATE, stated
 from optax_lr.sources.python.constructors import BY_HAND, ELSEWHERE, HOMES, TRL
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.overrides import rates_by_hand
+from optax_lr.sources.python.own_classes import own_class
 from optax_lr.sources.python.run_facts import filled_classes
 from optax_lr.sources.python.scheduler_use import never_stepped
 from optax_lr.sources.python.scopes import Call
@@ -87,6 +88,8 @@ def _of_call(script: Script, call: Call) -> str:
             if call.name == _PLATEAU and never_stepped(script, call):
                 return f"{where} is never stepped, so that the rate of its optimizer is constant; {CONSTANT}"
             return f"{where} is not read as a config; {way}"
+    if own_class(script, call) is not None:
+        return f"{where} is a schedule of the script's own, and no formula of the step; {BY_HAND}"
     started = keyword_of(call.node, "entry_point") if call.name.startswith("sagemaker.") else None
     if isinstance(started, ast.Constant):
         return f"{where} runs {started.value!s} with these hyperparameters; read that script, and give them with --set KEY=VALUE"

@@ -16,6 +16,7 @@ from optax_lr.sources.python.formula import STEP, Formula, Term
 from optax_lr.sources.python.loops import take_length_of_loop
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.overrides import rates_by_hand, rates_set
+from optax_lr.sources.python.own_classes import OwnClass, own_class, rate_of
 from optax_lr.sources.python.scheduler_use import notes_on_scheduler, steps_of
 from optax_lr.sources.python.scopes import Call, Scope
 from optax_lr.sources.python.syntax import UnknownError, places_of
@@ -33,11 +34,13 @@ class Own(NamedTuple):
         found: its settings, by their names in the script, and its length as `max_steps`.
         rate: the formula.
         notes: what a step is, and what else is not in the formula.
+        schedules: the calls that make schedulers, also those that do not run.
     """
 
     found: Arguments
     rate: OwnRate
     notes: list[str]
+    schedules: tuple[ast.expr, ...] = ()
 
 
 def own_rates(script: Script) -> Iterator[Own]:
@@ -46,16 +49,25 @@ def own_rates(script: Script) -> Iterator[Own]:
     Raises:
         UnknownError: where it has another schedule too, and where a rate is no formula.
     """
-    every = [call for call in script.calls if call.name in SCHEDULES or call.last in NOT_READ_WHOLE]
+    classes = {id(call.node): kind for call in script.calls if (kind := own_class(script, call)) is not None}
+    every = [
+        call
+        for call in script.calls
+        if call.name in SCHEDULES or call.last in NOT_READ_WHOLE or id(call.node) in classes
+    ]
     made = that_run(script, every)
     if not made:
         yield _by_hand(script)
     for call in made:
-        if call.name != LAMBDA:
+        if id(call.node) in classes:
+            own = _of_class(script, call, classes[id(call.node)])
+        elif call.name == LAMBDA:
+            own = _of_lambda(script, call)
+        else:
             raise UnknownError
-        own = _of_lambda(script, call)
         several = [f"this script makes {len(made)} schedules; which one runs when is not read"] if len(made) > 1 else []
-        yield own._replace(notes=own.notes + several + notes_on_branches(script, call, every))
+        notes = own.notes + several + notes_on_branches(script, call, every)
+        yield own._replace(notes=notes, schedules=tuple(one.node for one in every))
 
 
 def _of_lambda(script: Script, call: Call) -> Own:
@@ -68,12 +80,25 @@ def _of_lambda(script: Script, call: Call) -> Own:
         function = function.elts[0]
     formula = Formula(found)
     factor = _of_step(formula, function, call.scope)
-    found.take_rate(given.get("optimizer"), call.scope)
+    rate = Term(lambda step, settings: settings["learning_rate"] * factor.of(step, settings), True)
     name = start_of(ast.unparse(function), 60) if function is not None else ""
+    return _of_scheduler(formula, call, given.get("optimizer"), name, rate)
+
+
+def _of_class(script: Script, call: Call, own: OwnClass) -> Own:
+    """The rate of a scheduler of the script's own class."""
+    formula = Formula(Arguments(script))
+    rate, optimizer = rate_of(formula, call, own)
+    return _of_scheduler(formula, call, optimizer, call.last, rate)
+
+
+def _of_scheduler(formula: Formula, call: Call, optimizer: ast.expr | None, name: str, rate: Term) -> Own:
+    found, script = formula.found, formula.script
+    found.take_rate(optimizer, call.scope)
     settings = frozenset({"learning_rate", *formula.settings})
-    rate = OwnRate(name, lambda step, settings: settings["learning_rate"] * factor.of(step, settings), settings)
     notes = [_UNIT, *notes_on_scheduler(script, call), *rates_by_hand(script)]
-    return Own(found, rate, notes + take_length_of_loop(found, call, steps_of(script, call)))
+    notes += take_length_of_loop(found, call, steps_of(script, call))
+    return Own(found, OwnRate(name, rate.of, settings), notes)
 
 
 def _of_step(formula: Formula, node: ast.expr | None, scope: Scope) -> Term:

@@ -20,11 +20,11 @@ _MORE = "it may change the rate"
 OF_GROUP = "a group of parameters has a rate of its own in line "
 
 
-def may_change(script: Script, made: Sequence[ast.Call]) -> list[str]:
-    """Notes on what may change the rates of the optimizers in `made`: the first of each kind."""
+def may_change(script: Script, made: Sequence[ast.Call], schedules: Sequence[ast.expr] = ()) -> list[str]:
+    """Notes on what may change the rates of the optimizers in `made`, apart from `schedules`: the first of each kind."""
     where = Reached(script.flow, made)
     kinds = (
-        _takers(script, where),
+        _takers(script, where, schedules),
         _parents(script, where),
         _callbacks(script),
         _restored(script, where),
@@ -60,10 +60,11 @@ def _is_group(node: ast.AST) -> bool:
     return False
 
 
-def _takers(script: Script, where: Reached) -> Iterator[str]:
+def _takers(script: Script, where: Reached, schedules: Sequence[ast.expr]) -> Iterator[str]:
     """Calls of what is not read that take an optimizer."""
     for call in script.calls:
-        if changes_rate(script, call) and any(where.holds(part, call.scope) for part in call.every):
+        taken = call.node not in schedules and changes_rate(script, call)
+        if taken and any(where.holds(part, call.scope) for part in call.every):
             what = f"{ast.unparse(call.node.func)[:40]} in line {call.node.lineno}"
             yield f"{what} takes the optimizer and is not read; {_MORE}"
 

@@ -377,7 +377,7 @@ class Reader:
             for own in own_rates(script):
                 self._note_group()
                 optimizers = [call.node for call in script.calls if call.name in OPTIMIZERS]
-                notes = [*own.notes, *may_change(script, optimizers), *self._replaced]
+                notes = [*own.notes, *may_change(script, optimizers, own.schedules), *self._replaced]
                 if len(optimizers) > 1:
                     notes.append(f"this script makes {len(optimizers)} optimizers, each with a rate of its own")
                 source = self._source(constructors.OWN_RATES, own.found, notes)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from optax_lr.sources.errors import STATE, ConfigError
-from optax_lr.sources.python.constructors import FUNCTIONS, HOMES, OPTIMIZERS
+from optax_lr.sources.python.constructors import FUNCTIONS, HOMES, OPTIMIZERS, SCHEDULES
 from optax_lr.sources.python.counters import steps_before_update
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.scopes import Call, are_opposite
@@ -161,7 +161,7 @@ def _changed(script: Script, call: Call, names: set[str]) -> Iterator[str]:
             case (
                 ast.Attribute(value=ast.Name(id=name), attr=kept, ctx=ast.Store())
                 | ast.Subscript(value=ast.Attribute(value=ast.Name(id=name), attr=kept), ctx=ast.Store())
-            ) if name in names and kept in KEPT:
+            ) if name in names and (kept in KEPT or call.name not in SCHEDULES):
                 yield f"{name}.{kept} in line {node.lineno} changes the schedule, which is not in this plan"
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr="load_state_dict")) if name in names:
                 yield f"{name}.load_state_dict in line {node.lineno} begins at the step of a saved run"
