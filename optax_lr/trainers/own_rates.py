@@ -9,6 +9,7 @@ import numpy as np
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Function, Schedule
+from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.python.constructors import OWN_RATES
 from optax_lr.sources.source import Source
 from optax_lr.text import words
@@ -57,9 +58,15 @@ class OwnRates(Trainer):
     def notes(self, settings: Settings, max_steps: int, version: str) -> Iterator[str]:
         steps = np.unique(np.linspace(0, max_steps - 1, 300).round())
         with np.errstate(all="ignore"):
-            negative = [int(step) for step in steps if float(settings.own["rate"](step)) < 0]
-        if negative:
-            yield f"the formula is below 0 at step {negative[0]}, where the plan has a rate of 0"
+            rates = np.array([float(settings.own["rate"](step)) for step in steps], np.float32)
+        if not np.isfinite(rates).all():
+            step = int(steps[~np.isfinite(rates)][0])
+            name = settings.lr_scheduler_type
+            raise ConfigError(
+                f"{name} of the script is not finite at step {step:,}; give a shorter run with --max-steps"
+            )
+        if (rates < 0).any():
+            yield f"the formula is below 0 at step {steps[rates < 0][0]:.0f}, where the plan has a rate of 0"
 
     def curve(self, settings: Settings, rate: Real, steps: Real, warmup: Real) -> Schedule:
         return Function(settings.own["rate"])

@@ -427,6 +427,13 @@ def test_a_class_of_a_module_in_the_folder(tmp_path):
     )
 
 
+def test_a_formula_that_overflows_in_a_longer_run_is_refused(tmp_path):
+    script = "scheduler = LambdaLR(optimizer, lambda step: 10.0 ** step)\nscheduler.step()\n"
+    assert plan_of(tmp_path, script, max_steps=30).schedule(3) == 500
+    with pytest.raises(olr.ConfigError, match=r"is not finite at step \d+; give a shorter run with --max-steps"):
+        plan_of(tmp_path, script, max_steps=300)
+
+
 def read_notes(tmp_path, script):
     path = tmp_path / "train.py"
     path.write_text(HEAD + script)

@@ -729,3 +729,11 @@ def test_rows_that_a_map_keeps_are_counted(tmp_path):
         ].examples
         is None
     )
+
+
+def test_arguments_that_are_thrown_away_are_no_config(tmp_path):
+    line = "args = TrainingArguments(learning_rate=1e-4, max_steps=9)\n"
+    (config,) = read(tmp_path, f"{HEAD}_ = TrainingArguments('o')\n{line}")
+    assert config.settings.max_steps == 9
+    assert len(read(tmp_path, f"{HEAD}other = TrainingArguments('o')\n{line}")) == 2
+    assert len(read(tmp_path, f"{HEAD}_ = TrainingArguments('o')\n")) == 1

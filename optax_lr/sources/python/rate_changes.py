@@ -62,8 +62,10 @@ def _is_group(node: ast.AST) -> bool:
 
 def _takers(script: Script, where: Reached, schedules: Sequence[ast.expr]) -> Iterator[str]:
     """Calls of what is not read that take an optimizer."""
+    kinds = {ast.unparse(one.func) for one in schedules if isinstance(one, ast.Call)}
     for call in script.calls:
-        taken = call.node not in schedules and changes_rate(script, call)
+        inside = call.node in schedules or script.class_of(call.scope) in kinds
+        taken = not inside and changes_rate(script, call)
         if taken and any(where.holds(part, call.scope) for part in call.every):
             what = f"{ast.unparse(call.node.func)[:40]} in line {call.node.lineno}"
             yield f"{what} takes the optimizer and is not read; {_MORE}"

@@ -173,6 +173,7 @@ class Reader:
         """The calls of known constructors, in the order of the file."""
         script = self.script
         found = [call for call in script.calls if self._holds_config(call)]
+        found = [call for call in found if not _is_thrown_away(script, call)] or found
         whole = (call for call in script.calls if call.last in constructors.NOT_READ_WHOLE)
         if not found and all(script.assumed(call.tests)[0] is False for call in whole):
             parts = [id(node) for call in script.calls if call.name in PARTS for node in part_nodes(script, call)]
@@ -461,6 +462,14 @@ class Reader:
                 for argument in value.args
             )
         }
+
+
+def _is_thrown_away(script: Script, call: Call) -> bool:
+    """Whether a script makes arguments for the sake of what their class does: `_ = TrainingArguments(".")`."""
+    match script.around.get(call.node):
+        case ast.Assign(targets=[ast.Name(id="_")]):
+            return True
+    return False
 
 
 def _joined(notes: Iterable[str]) -> list[str]:
