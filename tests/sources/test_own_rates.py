@@ -434,6 +434,15 @@ def test_a_formula_that_overflows_in_a_longer_run_is_refused(tmp_path):
         plan_of(tmp_path, script, max_steps=300)
 
 
+def test_a_class_next_to_a_scheduler_of_torch_is_noted(tmp_path):
+    made = "scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 3)\n"
+    notes = read_notes(tmp_path, LINEAR + made + "warmup = WarmupLinear(optimizer, 6, 40)\n" + STEPPED)
+    assert any(
+        re.match(r"WarmupLinear in line \d+ is another schedule, which is not in this plan", note) for note in notes
+    )
+    assert not any("another schedule" in note for note in read_notes(tmp_path, LINEAR + made + STEPPED))
+
+
 def read_notes(tmp_path, script):
     path = tmp_path / "train.py"
     path.write_text(HEAD + script)

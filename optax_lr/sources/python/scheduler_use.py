@@ -10,6 +10,7 @@ from optax_lr.sources.errors import STATE, ConfigError
 from optax_lr.sources.python.constructors import FUNCTIONS, HOMES, OPTIMIZERS, SCHEDULES
 from optax_lr.sources.python.counters import steps_before_update
 from optax_lr.sources.python.objects import Script
+from optax_lr.sources.python.own_classes import own_class
 from optax_lr.sources.python.scopes import Call, are_opposite
 from optax_lr.text import words
 
@@ -31,6 +32,7 @@ def notes_on_scheduler(script: Script, call: Call) -> list[str]:
         _unstepped(script, call),
         _before_update(script, call),
         _of_another(script, call),
+        _with_another(script, call),
         _changed(script, call, names),
         _replaced(script, call, names),
     )
@@ -152,6 +154,14 @@ def _of_another(script: Script, call: Call) -> Iterator[str]:
     made_here = {name for made in script.calls if made.name in OPTIMIZERS for name in _names_of(script, made)}
     if isinstance(mine, ast.Name) and mine.id in made_here - stepped and stepped & made_here:
         yield f"the script steps {min(stepped & made_here)}, and the scheduler in line {call.node.lineno} is that of {mine.id}"
+
+
+def _with_another(script: Script, call: Call) -> Iterator[str]:
+    """A scheduler of the script's own class, such as a warmup, that may run too."""
+    for other in script.calls:
+        runs = other.node is not call.node and script.assumed(other.tests)[0] is not False
+        if runs and not are_opposite(call.tests, other.tests) and own_class(script, other) is not None:
+            yield f"{other.last} in line {other.node.lineno} is another schedule, which is not in this plan"
 
 
 def _changed(script: Script, call: Call, names: set[str]) -> Iterator[str]:
