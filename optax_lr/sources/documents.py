@@ -58,11 +58,11 @@ def renamed(path: str, sources: Sequence[Source]) -> list[Source]:
 
 
 def _toml(path: str, text: str, folder: Path | None) -> Source:
+    if text.count("=") + text.count("[") + text.count(",") > 2 * MOST_VALUES:
+        raise ConfigError(f"{path}: more than {MOST_VALUES:,} values are too many for a config")
     try:
         if _DOTTED.search(text):
             raise RecursionError
-        if text.count("=") + text.count("[") + text.count(",") > 2 * MOST_VALUES:
-            raise ConfigError(f"{path}: more than {MOST_VALUES:,} values are too many for a config")
         values = tomllib.loads(text)
     except RecursionError:
         raise ConfigError(f"{path}: nested too deeply for a config") from None

@@ -31,6 +31,10 @@ class BranchError(ConfigError):
     """A script in which a branch makes a schedule that is not read, or may make it."""
 
 
+class PartError(ConfigError):
+    """A script whose scheduler is a part of another one, which is not read."""
+
+
 class UnreadableError(ConfigError):
     """A file that holds no text of a config: missing, binary or too large."""
 

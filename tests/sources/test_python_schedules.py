@@ -516,7 +516,8 @@ def test_what_the_script_does_to_its_scheduler_is_noted(tmp_path, change, note):
 def test_a_part_of_a_warmup_that_is_not_read_is_refused(tmp_path, use):
     text = f"import torch\nfrom warmup_scheduler import GradualWarmupScheduler\nopt = torch.optim.AdamW(p, 1e-4)\n{use}\nwhole.step()\n"
     with pytest.raises(
-        olr.ConfigError, match=r"GradualWarmupScheduler in line [45] changes the schedule of line 4, and is not read"
+        olr.ConfigError,
+        match=r"^\S+train\.py: GradualWarmupScheduler in line [45] changes the schedule of line 4, and is not read",
     ):
         read(tmp_path, text)
 

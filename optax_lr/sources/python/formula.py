@@ -16,7 +16,6 @@ import numpy as np
 
 from optax_lr.sources.python.arguments import Arguments, gives_number
 from optax_lr.sources.python.counters import Counter, counter_of
-from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.scopes import Call, Scope
 from optax_lr.sources.python.syntax import UnknownError, defaults_of, places_of
 from optax_lr.sources.python.truth import holds
@@ -176,7 +175,7 @@ class Formula:
         if found is None:
             return None
         script, made = found
-        inner = self.of_module(script)
+        inner = Formula(Arguments(script))
         given: dict[str, Callable[[], Term]] = {}
         for key, part in Call(node, name, scope).given(places_of(made.function)).items():
             term = self.term(part, scope, local)
@@ -184,10 +183,6 @@ class Formula:
         result = inner.result(made, given)
         self.take_module(inner)
         return result
-
-    def of_module(self, script: Script) -> Formula:
-        """An empty formula of a module; `take_module` takes its settings."""
-        return Formula(Arguments(script))
 
     def take_module(self, inner: Formula) -> None:
         """Take the settings of a formula of a module.

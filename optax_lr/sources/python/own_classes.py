@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
+from optax_lr.sources.python.arguments import Arguments
 from optax_lr.sources.python.constructors import LAMBDA
 from optax_lr.sources.python.formula import STEP, Formula, Locals, Term
 from optax_lr.sources.python.objects import Script
@@ -61,7 +62,7 @@ def rate_of(formula: Formula, call: Call, own: OwnClass) -> tuple[Term, ast.expr
         UnknownError: for a class that keeps a state of its own, or whose rate is no formula.
     """
     start = own.method("__init__")
-    inner = formula if own.script is formula.script else formula.of_module(own.script)
+    inner = formula if own.script is formula.script else Formula(Arguments(own.script))
     if call.unpacks or any(isinstance(part, ast.FunctionDef) and part.name == "step" for part in own.definition.body):
         raise UnknownError
     given = call.given(places_of(start.function))

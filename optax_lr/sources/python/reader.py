@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from optax_lr.sources.documents import MOST_CONFIGS, renamed
-from optax_lr.sources.errors import BranchError, ConfigError
+from optax_lr.sources.errors import BranchError, ConfigError, PartError
 from optax_lr.sources.files import text_of
 from optax_lr.sources.python import constructors, lightning, lightning_run
 from optax_lr.sources.python.arguments import Arguments
@@ -107,6 +107,12 @@ class Reader:
 
     def sources(self) -> list[Source]:
         """See `script_sources`."""
+        try:
+            return self._sources()
+        except PartError as error:
+            raise ConfigError(f"{self.path}: {error}") from None
+
+    def _sources(self) -> list[Source]:
         calls = self.calls
         if len(calls) > MOST_CONFIGS:
             raise ConfigError(

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from optax_lr.sources.errors import STATE, ConfigError
+from optax_lr.sources.errors import STATE, PartError
 from optax_lr.sources.python.constructors import FUNCTIONS, HOMES, OPTIMIZERS, SCHEDULES
 from optax_lr.sources.python.counters import steps_before_update
 from optax_lr.sources.python.objects import Script
@@ -14,8 +14,8 @@ from optax_lr.sources.python.own_classes import own_class
 from optax_lr.sources.python.scopes import Call, are_opposite
 from optax_lr.text import words
 
-# What a scheduler keeps and computes its rates from.
 _SCHEDULER = re.compile(r"(?:Scheduler|LR)$")  # the name of a class
+# What a scheduler keeps and computes its rates from.
 KEPT = words("last_epoch gamma gammas base_lrs milestones step_size T_max T_0 eta_min total_steps lr_lambdas")
 
 
@@ -23,7 +23,7 @@ def notes_on_scheduler(script: Script, call: Call) -> list[str]:
     """Notes on a scheduler that nothing steps, that is of another optimizer, or that the script changes or replaces.
 
     Raises:
-        ConfigError: for one that is a part of another scheduler, which is not read.
+        PartError: for one that is a part of another scheduler, which is not read; one line without the file.
     """
     names = _names_of(script, call)
     _refuse_a_part(script, call)
@@ -106,7 +106,7 @@ def _refuse_a_part(script: Script, call: Call) -> None:
     for whole in script.calls:
         if re.search("(?i)warm_?up", whole.last) and whole.last not in FUNCTIONS and _takes(script, whole, call):
             what = f"{whole.last} in line {whole.node.lineno} changes the schedule of line {call.node.lineno}"
-            raise ConfigError(f"{what}, and is not read; {STATE}")
+            raise PartError(f"{what}, and is not read; {STATE}")
 
 
 def _takes(script: Script, whole: Call, call: Call) -> bool:
