@@ -362,6 +362,11 @@ TWISTED = {  # each with its note; those with none have the rates of the script
         "    update()\n    scheduler.step()\n", "this script makes 2 optimizers"),
 }  # fmt: skip
 CLASSES = {
+    "a class with an argument that it does not have": LINEAR + "scheduler = WarmupLinear(optimizer, 6, t_totl=40, t_total=40)" + STEPPED,
+    "a class with too many arguments": LINEAR + "scheduler = WarmupLinear(optimizer, 6, 40, -1, 5)" + STEPPED,
+    "a class without a function": LINEAR.replace("self.lr_lambda, last_epoch=last_epoch", "") + "scheduler = WarmupLinear(optimizer, 6, 40)" + STEPPED,
+    "a class with a function of no step": LINEAR.replace("self, step):", "self):") + "scheduler = WarmupLinear(optimizer, 6, 40)" + STEPPED,
+    "a class from a named place": LINEAR + "start = 7\nscheduler = WarmupLinear(optimizer, 6, 40, last_epoch=start)" + STEPPED,
     "a class with two targets": COSINE + "scheduler = Cosine(optimizer, 40)" + STEPPED,
     "a class that counts": LINEAR.replace("        if step <", "        self.t_total += 1\n        if step <") + "scheduler = WarmupLinear(optimizer, 6, 40)" + STEPPED,
     "a class with a step": LINEAR + "    def step(self):\n        super().step()\n        super().step()\nscheduler = WarmupLinear(optimizer, 6, 40)" + STEPPED,

@@ -12,7 +12,7 @@ from optax_lr.sources.python.constructors import LAMBDA
 from optax_lr.sources.python.formula import STEP, Formula, Locals, Term
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.scopes import Call, Scope
-from optax_lr.sources.python.syntax import UnknownError, defaults_of, places_of
+from optax_lr.sources.python.syntax import UnknownError, argument_names, defaults_of, places_of
 
 _TORCH = "torch.optim.lr_scheduler."
 _GET_LR = {f"{_TORCH}{name}" for name in ("LRScheduler", "_LRScheduler")}
@@ -66,6 +66,8 @@ def rate_of(formula: Formula, call: Call, own: OwnClass) -> tuple[Term, ast.expr
     if call.unpacks or any(isinstance(part, ast.FunctionDef) and part.name == "step" for part in own.definition.body):
         raise UnknownError
     given = call.given(places_of(start.function))
+    if len(call.node.args) > len(places_of(start.function)) or given.keys() - argument_names(start.function):
+        raise UnknownError  # which the class refuses
     stated: dict[str, Callable[[], Term]] = {
         key: functools.partial(inner.term, part, own.script.top, {})
         for key, part in defaults_of(start.function).items()
@@ -79,8 +81,11 @@ def rate_of(formula: Formula, call: Call, own: OwnClass) -> tuple[Term, ast.expr
     kept = {name: term for name, term in local.items() if name.startswith("self.")}
     base = Term(lambda step, settings: settings["learning_rate"], False)
     if own.base == LAMBDA:
-        method = own.method(ast.unparse(above["lr_lambda"]).removeprefix("self."))
-        factor = inner.result(method, {**kept, places_of(method.function)[0]: lambda: STEP})
+        function = above.get("lr_lambda")
+        if not isinstance(function, ast.Attribute) or ast.unparse(function.value) != "self":
+            raise UnknownError
+        method = own.method(function.attr)
+        factor = inner.result(method, {**kept, **{step: lambda: STEP for step in places_of(method.function)[:1]}})
         term = Term(lambda step, settings: settings["learning_rate"] * factor.of(step, settings), True)
     else:
         method = own.method("get_lr")
@@ -124,6 +129,8 @@ def _started(own: OwnClass, start: Scope, inner: Formula, local: Locals) -> tupl
     if len(found) != 1:
         raise UnknownError
     before = found[0].get("last_epoch")
-    if before is not None and inner.term(before, start, local).of(0, {}) != -1:
-        raise UnknownError
+    if before is not None:
+        term = inner.term(before, start, local)
+        if inner.settings or term.of(0, {}) != -1:
+            raise UnknownError  # a resumed run, or a place that is not known
     return found[0], local
