@@ -11,6 +11,7 @@ from pathlib import Path
 from optax_lr.arguments import file_name
 from optax_lr.configs.cells import cell_configs, notebook_configs
 from optax_lr.configs.commands import SHELL, command_source, training_commands
+from optax_lr.configs.loading_script import note_on_script
 from optax_lr.launchers import separated
 from optax_lr.sources import card, notebook, python, shell, wandb
 from optax_lr.sources.documents import documents_of, renamed
@@ -104,4 +105,6 @@ def _sources_in(path: str, suffix: str, text: str, values: Mapping[str, object])
                 f"{error}, and no block of shell commands that trains; read the config of the training"
             ) from None
     documents = documents_of(path, text, _FORMS.get(suffix, "yaml"), folder)
-    return renamed(path, [part for document in documents for part in apart(wandb.recorded(document))])
+    sources = renamed(path, [part for document in documents for part in apart(wandb.recorded(document))])
+    note = note_on_script(Path(path))
+    return sources if note is None else [source.noted(note) for source in sources]

@@ -62,6 +62,32 @@ def test_a_command_names_another_file(tmp_path):
     assert "train.py: settings are taken from conf/b.yaml, read in line 8" in config.notes
 
 
+def test_a_key_of_the_file_decides(tmp_path):
+    script = SCRIPT.replace('training.get("warmup", 7)', '0 if "ratio" not in training else 3')
+    (config,) = olr.read_configs(folder(tmp_path, script))
+    assert config.settings.warmup_steps == 0
+    folder(tmp_path, script, {"out": "hunter2", "training": {**SETTINGS["training"], "ratio": 0.1}})
+    (config,) = olr.read_configs(tmp_path / "train.py")
+    assert config.settings.warmup_steps == 3
+
+
+@pytest.mark.parametrize(
+    ("loader", "text"),
+    [
+        ("json.loads(file.read())", '{"training": {"lr": 3e-5, "steps": 50}, "out": "x"}'),
+        ("tomllib.load(file)", 'out = "x"\n[training]\nlr = 3e-5\nsteps = 50\n'),
+        ("toml.loads(file.read())", 'out = "x"\n[training]\nlr = 3e-5\nsteps = 50\n'),
+    ],
+)
+def test_texts_that_are_loaded(tmp_path, loader, text):
+    name = "a.json" if "json" in loader else "a.toml"
+    script = SCRIPT.replace("yaml.safe_load(file)", loader).replace("import yaml", f"import {loader.split('.')[0]}")
+    path = folder(tmp_path, script.replace("a.yaml", name))
+    (tmp_path / "conf" / name).write_text(text)
+    (config,) = olr.read_configs(path)
+    assert repr(config.plan().schedule) == repr(olr.Linear(3e-5, 50, 7))
+
+
 @pytest.mark.parametrize(
     "change",
     [

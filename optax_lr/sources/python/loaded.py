@@ -15,9 +15,14 @@ from optax_lr.sources.documents import document_of
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import file_below, text_of
 from optax_lr.sources.python.scopes import Scope
+from optax_lr.sources.source import Form
 from optax_lr.text import words
 
-LOADERS = frozenset({"yaml.safe_load", "yaml.full_load", "yaml.load", "json.load", "omegaconf.OmegaConf.load"})
+LOADERS = words(
+    "yaml.safe_load yaml.full_load yaml.load json.load json.loads toml.load toml.loads tomllib.load tomllib.loads "
+    "tomli.load omegaconf.OmegaConf.load"
+)
+_FORMS: Mapping[str, Form] = {".yaml": "yaml", ".yml": "yaml", ".json": "json", ".toml": "toml"}
 HIDDEN = "<a text of the file>"  # instead of a text that is neither a number nor the name of a schedule
 _NUMBER = re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _NAMES = words("steps epoch no") | SCHEDULERS.keys() | BY_METRIC.keys()
@@ -30,10 +35,10 @@ class Loaded(dict[object, object]):
 def loaded(name: str, folder: Path | None) -> Loaded | None:
     """The settings in a file; None where it is not here or cannot be read."""
     path, _ = file_below(name, folder)
-    if path is None or path.suffix not in (".yaml", ".yml", ".json"):
+    if path is None or path.suffix not in _FORMS:
         return None
     try:
-        document = document_of(name, text_of(str(path)), form="json" if path.suffix == ".json" else "yaml", folder=None)
+        document = document_of(name, text_of(str(path)), form=_FORMS[path.suffix], folder=None)
     except ConfigError:
         return None
     return Loaded({key: shown(value) for key, value in document.values.items()})

@@ -222,8 +222,13 @@ class Values(Classes):
         raise UnknownError
 
     def _public(self, scope: Scope, node: ast.expr) -> object:
-        """The value of an expression; a private text, whose place holder equals nothing, is not known."""
+        """The value of an expression; a private text, whose place holder equals nothing, is not known.
+
+        Of a mapping in a file it is the keys, for `"warmup_ratio" in config`.
+        """
         value = self._value(node, scope)
+        if isinstance(value, Loaded) and value:
+            return value.keys()
         if is_private(value):
             raise UnknownError
         return value
