@@ -17,7 +17,7 @@ _MOST = 50  # scripts that are looked into
 
 
 def note_on_script(path: Path) -> str | None:
-    """The note on a script beside a file, or in the folder above, that loads the file itself; None for no such script."""
+    """The note on a script next to a file, or in the folder above, that loads the file itself; None for no such script."""
     named = re.compile(rf"""["'](?:[^"'\n]*/)?{re.escape(path.name)}["']""")
     with contextlib.suppress(OSError):
         scripts = itertools.chain(*(sorted(folder.glob("*.py")) for folder in (path.parent, path.parent.parent)))

@@ -1,4 +1,4 @@
-"""A config that a script beside it loads itself, and may complete."""
+"""A config that a script next to it loads itself, and may complete."""
 
 import pytest
 

@@ -156,3 +156,15 @@ def test_a_rate_that_is_updated_by_hand_is_noted(tmp_path, change):
     text = f"from transformers import TrainingArguments\nTrainingArguments('o', learning_rate=1e-3)\nfor group in optimizer.param_groups:\n    {change}\n"
     (config,) = read(tmp_path, text)
     assert 'group["lr"] in line 4 sets the rate by hand, which is not in this plan' in config.notes
+
+
+def test_the_rate_is_an_entry_of_a_dict(tmp_path):
+    made = "settings = dict(lr=rate, weight_decay=0.1)\n    if fused():\n        settings['fused'] = True\n"
+    text = (
+        f"import torch\n\ndef run(rate=1e-4):\n    {made}    opt = torch.optim.AdamW(model.parameters(), **settings)\n"
+    )
+    (config,) = read(tmp_path, f"{text}\nrun(rate=5e-4)\n")
+    assert config.settings.learning_rate == 5e-4
+    for other in ("settings['lr'] = 1", "settings.update(more())", "settings = more()"):
+        with pytest.raises(olr.ConfigError, match=r"learning_rate \(the optimizer's lr\) is not a literal"):
+            read(tmp_path, f"{text.replace('settings[' + repr('fused') + '] = True', other)}\nrun(rate=5e-4)\n")

@@ -127,35 +127,46 @@ class Arguments:
             runs = [self.script.assumed(binding.tests) for binding in bindings]
             self.script.notes |= dict.fromkeys(note for out, notes in runs if out is False for note in notes)
             made = [binding.value for binding, (out, _) in zip(bindings, runs, strict=True) if out is not False]
-        rates = [self._rate_of(call) or self._rate_of_first_group(call, here) for call in made]
-        if not rates or None in rates or len({ast.unparse(rate) for rate in rates if rate is not None}) > 1:
+        every = [self._rate_of(call, here) or self._rate_of_first_group(call, here) for call in made]
+        rates = [rate for rate in every if rate is not None]
+        if not rates or len(rates) < len(every) or len({ast.unparse(rate) for rate, _ in rates}) > 1:
             self.unknown["learning_rate"] = "the optimizer's lr"
         else:
-            self.take("learning_rate", rates[0], here)  # type: ignore[arg-type]
+            self.take("learning_rate", *rates[0])
             for call in made:
                 self._note_groups(call, here)
 
-    def _rate_of(self, made: ast.expr | None) -> ast.expr | None:
+    def _rate_of(self, made: ast.expr | None, scope: Scope) -> tuple[ast.expr, Scope] | None:
         """The rate that makes an optimizer; None where it is not a call with one, or one that wraps another optimizer."""
         if not isinstance(made, ast.Call):
             return None
         name = self.script.qualified(made.func)
         if name.startswith("optax."):
-            rate = keyword_of(made, "learning_rate")
-            return made.args[0] if rate is None and made.args else rate
+            return self._argument(made, "learning_rate", 0, scope)
         if name in self.script.classes:
             return None
         if made.args and re.match(r"(?i)(?:\w*_)?opt(?:im(?:izer)?)?\b", ast.unparse(made.args[0])):
             return None
-        rate = keyword_of(made, "lr")
-        return made.args[1] if rate is None and name in OPTIMIZERS and len(made.args) > 1 else rate
+        return self._argument(made, "lr", 1 if name in OPTIMIZERS else None, scope)
 
-    def _rate_of_first_group(self, made: ast.expr | None, scope: Scope) -> ast.expr | None:
+    def _argument(self, made: ast.Call, key: str, place: int | None, scope: Scope) -> tuple[ast.expr, Scope] | None:
+        """An argument of a call, which may be at a place or among the entries of a dict: `AdamW(p, **settings)`."""
+        if (given := keyword_of(made, key)) is not None:
+            return given, scope
+        if place is not None and len(made.args) > place:
+            return made.args[place], scope
+        unpacked = [entries(self.script, word.value, scope) for word in made.keywords if word.arg is None]
+        found = [entry for part in unpacked for entry in part or () if entry.key == key]
+        certain = None not in unpacked and found and found[-1].certain
+        return (found[-1].value, found[-1].scope) if certain else None
+
+    def _rate_of_first_group(self, made: ast.expr | None, scope: Scope) -> tuple[ast.expr, Scope] | None:
         """The rate of the first group of an optimizer that is made without a rate for all: `AdamW([{"params": p, "lr": 1e-5}])`."""
         given = made.args[0] if isinstance(made, ast.Call) and made.args else None
         groups = self.script.single(given, scope)
         first = groups.elts[0] if isinstance(groups, (ast.List, ast.Tuple)) and groups.elts else None
-        return _keys_of(self.script.single(first, scope)).get("lr")
+        rate = _keys_of(self.script.single(first, scope)).get("lr")
+        return None if rate is None else (rate, scope)
 
     def _note_groups(self, made: ast.expr | None, scope: Scope) -> None:
         """Note that the groups of an optimizer have rates of their own: `AdamW([{"params": p, "lr": 1e-5}], lr=1e-4)`."""
@@ -167,7 +178,7 @@ class Arguments:
         functions = [made_in.function for name in called for made_in in self.script.functions.get(name, ())]
         for part in (part for node in (*nodes, *functions) if node is not None for part in ast.walk(node)):
             if isinstance(part, ast.expr) and "lr" in _keys_of(part):
-                which = "lr" if self._rate_of(made) is not None else "the first group"
+                which = "lr" if self._rate_of(made, scope) is not None else "the first group"
                 note = (
                     f"a group of parameters has a rate of its own in line {part.lineno}; this plan is that of {which}"
                 )
