@@ -16,6 +16,7 @@ from optax_lr.trainers.keys import assignments
 from optax_lr.trainers.settings import LENGTH
 
 _ENDS = words("T_max total_iters total_steps epochs schedulers")  # arguments of torch's schedulers that state a length
+_MOST_ORIGINS = 3  # of values that are not known, which one line can say
 
 
 def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], section: tuple[str, ...] = ()) -> Source:
@@ -109,8 +110,11 @@ def _what_is_missing(source: Source, missing: Mapping[str, str]) -> str:
         if any(key.startswith(("schedules.", "schedulers.")) for key in missing):
             return f"{what}: the parts of a schedule are not literals; {STATE}"
         verb, its = ("are not literals", "their values") if len(missing) > 1 else ("is not a literal", "its value")
-        origins = {origin for text in missing.values() if (origin := source.origin(text))}
-        origin = f"; {origins.pop()}" if len(origins) == 1 else ""
+        found = dict.fromkeys(origin for text in missing.values() if (origin := source.origin(text)))
+        origins = sorted(found, key=lambda origin: "; read " in origin)  # what to read is said last
+        if len(origins) > _MOST_ORIGINS or any("; read " in origin for origin in origins[:-1]):
+            origins = []
+        origin = "".join(f"; {origin}" for origin in origins)
         also = ", or" if "; read " in origin else ";"
         endless = {*source.values, *missing}.isdisjoint(_ENDS) and source.constructor.startswith("torch.optim.")
         length = ", and the length with --max-steps" if endless else ""

@@ -7,7 +7,7 @@ import re
 
 from optax_lr.sources.python.constructors import HOMES
 from optax_lr.sources.python.imports import Program, file_name
-from optax_lr.sources.python.syntax import Named, texts_of
+from optax_lr.sources.python.syntax import Named, places_of, texts_of
 from optax_lr.sources.python.unread import KNOWN
 from optax_lr.text import start_of, words
 
@@ -22,6 +22,8 @@ _NO_OBJECT = frozenset({"self", "math", "os", "np", "torch"})
 
 def origin_of(script: Program, text: str, depth: int = 3) -> str:
     """What the one object is in which an expression looks up a value; empty where there are several, or it is not known."""
+    if text.isidentifier():
+        return _of_name(script, text)
     names = set(_ROOT.findall(text)) - _NO_OBJECT
     if len(names) != 1 or not depth or text.endswith("(set later)"):
         return ""
@@ -49,6 +51,23 @@ def origin_of(script: Program, text: str, depth: int = 3) -> str:
         return f"{is_made}, and {further}" if further else is_made
     functions = {scope.function.name for scope in scopes if isinstance(scope.function, Named)}
     return f"{name} is an argument of {functions.pop()}()" if not made and len(functions) == 1 else ""
+
+
+def _of_name(script: Program, name: str) -> str:
+    """Where a variable is set more than once, or with which values a function is called that has it as an argument."""
+    scopes = [scope for scope in script.scopes if name in scope.names]
+    lines = sorted(binding.line for scope in scopes for binding in scope.names[name] if binding.value is not None)
+    if len(lines) > 1:
+        more = f" and {len(lines) - 2} more" if len(lines) > 2 else ""
+        return f"{name} is set in lines {lines[0]} and {lines[1]}{more}"
+    functions = [scope for scope in scopes if isinstance(scope.function, Named)]
+    if lines or len(functions) != 1:
+        return ""
+    calls = script.calls_of(functions[0].named)
+    given = [call.given(places_of(functions[0].function)).get(name) for call in calls]
+    texts = [f"{start_of(ast.unparse(node), 40)} (line {node.lineno})" for node in given if node is not None]
+    shown = f", which is given as {' and '.join(texts[:2])}" if len(texts) > 1 else ""
+    return f"{name} is an argument of {functions[0].named}(){shown}"
 
 
 def _imported(script: Program, name: str, module: str) -> str:

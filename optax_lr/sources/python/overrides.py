@@ -124,11 +124,14 @@ def _is_run(script: Script, call: Call) -> bool:
     function = call.node.func
     if not (isinstance(function, ast.Attribute) and function.attr == "train"):
         return False
-    made = script.single(function.value, call.scope)
-    if not (isinstance(made, ast.Call) and ast.unparse(made.func).endswith("Trainer")):
-        return False
-    bodies = [part for kind in script.classes.get(script.qualified(made.func), ()) for part in kind.body]
-    return not any(isinstance(part, ast.FunctionDef) and part.name == "train" for part in bodies)
+    values = [script.single(function.value, call.scope)]
+    if isinstance(function.value, ast.Name):
+        values = [binding.value for binding in script.bound(function.value.id, call.scope)[0]]
+    made = [
+        value.func for value in values if isinstance(value, ast.Call) and ast.unparse(value.func).endswith("Trainer")
+    ]
+    bodies = [part for name in made for kind in script.classes.get(script.qualified(name), ()) for part in kind.body]
+    return bool(made) and not any(isinstance(part, ast.FunctionDef) and part.name == "train" for part in bodies)
 
 
 def _replacements(script: Script) -> list[str]:
