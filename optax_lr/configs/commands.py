@@ -35,6 +35,7 @@ _EXAMPLE = re.compile(  # transformers' examples
     r"(?:^|/)run_(?:glue|xnli|swag|qa|seq2seq_qa|squad|ner|[cmp]lm|fim|summarization|translation|classification|"
     r"(?:audio|image)_classification|speech_recognition_\w+|semantic_segmentation|mim)\.py$"
 )
+_HERE = re.compile(r"(?:\$\(pwd\)|`pwd`|\$\{?PWD\}?|\.)/(?!\./)")  # before a folder in PYTHONPATH
 _NOT_ALONE = words("streaming max_samples val_size gradient_accumulation_steps ppo_buffer_size warmup_steps")
 
 
@@ -103,7 +104,7 @@ def command_source(name: str, ran: shell.Ran, folder: Path | None) -> Source:
     )
     cut = ", ".join(ran.cut[:4])
     why = f"the command of line {ran.line} ends before {cut}: a comment or a missing \\ cuts it off, and these are not passed"
-    return Source(
+    source = Source(
         name,
         dict(program.options),
         {},
@@ -116,6 +117,24 @@ def command_source(name: str, ran: shell.Ran, folder: Path | None) -> Source:
         processes=processes,
         files=ran.files,
     )
+    file = _file_of_module(source) if program.module else None
+    return source if file is None else dataclasses.replace(source, program=program._replace(name=file))
+
+
+def _file_of_module(source: Source) -> str | None:
+    """The file of the module that a command starts, in its folder, one of `PYTHONPATH`, or `src`, from which projects install.
+
+    None where it is not there, and for a module that names a trainer.
+    """
+    program = source.command
+    if refusal(source) is not None or any(re.fullmatch(one.programs, program.module) for one in TRAINERS.values()):
+        return None
+    inner = program.module.replace(".", "/")
+    listed = str(readable(program.environment.get("PYTHONPATH", ""))).split(":")
+    folders = ["", *(f"{folder.rstrip('/')}/" for folder in listed if folder.strip("./")), "src/"]
+    names = [folder[len(here[0]) :] if (here := _HERE.match(folder)) else folder for folder in folders]
+    files = [f"{name}{inner}{end}" for name in names for end in (".py", "/__main__.py")]
+    return next((file for file in files if source.file(file)[0] is not None), None)
 
 
 def _given_twice(words: Sequence[str], key: str) -> bool:

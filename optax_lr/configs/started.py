@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from optax_lr.configs.named_file import with_launcher
 from optax_lr.configs.private import Disguise, plain, words_of
@@ -47,7 +48,7 @@ def configs_of_script(command: Source, files: Mapping[str, str], values: Mapping
             if path is None:
                 return []
             text = text_of(str(path))
-        beside = None if path is None else path.parent
+        beside, package = (None, None) if path is None else (_beside(command, path), path.parent)
         folder = None if command.folder is None else command.folder / (command.below or "")
         replaced = any(command.file(other)[0] for other in written if other != name)
         reader = Reader(
@@ -57,6 +58,7 @@ def configs_of_script(command: Source, files: Mapping[str, str], values: Mapping
             command.command.options,
             command.command.environment,
             beside,
+            package=package,
             added=values,
             reads_files=not replaced and command.below is not None,
         )
@@ -93,6 +95,12 @@ def configs_of_script(command: Source, files: Mapping[str, str], values: Mapping
     ]
 
 
+def _beside(command: Source, path: Path) -> Path:
+    """The folder in which Python looks for the modules of a script: its own, or for `-m package.module` that of the package."""
+    module = command.command.module
+    return path.parents[module.count(".") + (path.name == "__main__.py")] if module else path.parent
+
+
 def with_own_parser(command: Source) -> Source:
     """The command, marked if its script parses the options itself: it has their names and nothing of the Trainer.
 
@@ -101,7 +109,7 @@ def with_own_parser(command: Source) -> Source:
     path, _ = command.file(command.program_name) if command.program_name.endswith(".py") else (None, False)
     if path is None:
         return command
-    texts = texts_below(path)
+    texts = texts_below(path, _beside(command, path))
     named = any(re.search(rf"\b{key}\b", text) for text in texts for key in SETTING_NAMES & command.values.keys())
     own = named and not any(map(_OF_TRAINER.search, texts))
     return dataclasses.replace(command, own_parser=own)

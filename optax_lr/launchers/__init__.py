@@ -90,7 +90,8 @@ def program_of(words: Sequence[str], environment: Mapping[str, str], line: int =
         origin = f"{processes.origin} on each of the --num_nodes {readable(nodes)} of mason.py"
         processes = Processes(product(processes.count, count_of(nodes)), origin)
     launcher = (launched.launcher, environment, launched.config, launched.deepspeed)
-    return Program(name, tuple(positional), options, line, *launcher), processes
+    module = name if ("-m", name) in zip(launched.words, launched.words[1:], strict=False) else ""
+    return Program(name, tuple(positional), options, line, *launcher, module), processes
 
 
 def separated(words: Sequence[str]) -> list[list[str]]:

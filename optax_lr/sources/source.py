@@ -98,7 +98,7 @@ class Program(NamedTuple):
     """The program that a command starts.
 
     Fields:
-        name: the program after its launcher: `train.py`, `trl sft`, `swift sft`, or the module of `-m`.
+        name: the program after its launcher: `train.py`, `trl sft`, `swift sft`, or the module of `-m` or its file.
         positional: its words that are not options, in their order.
         options: its options as written, dashes turned into underscores; the last of a name counts.
         line: the line of the command in its file.
@@ -106,6 +106,7 @@ class Program(NamedTuple):
         environment: variables that are set for the command or exported before it.
         launcher_config: the file that `accelerate launch --config_file` names.
         deepspeed: the file that `accelerate launch --deepspeed_config_file` names, which the Trainer takes without one of its own.
+        module: the module of `-m`, as written; empty for a script or a command.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Program(NamedTuple):
     environment: Mapping[str, str] = {}
     launcher_config: str = ""
     deepspeed: str = ""
+    module: str = ""
 
 
 def no_origin(_: str) -> str:

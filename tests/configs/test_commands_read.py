@@ -243,6 +243,43 @@ def test_a_script_that_a_command_starts_is_read_with_its_options(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("file", "start"),
+    [
+        ("pkg/train.py", "torchrun --nproc_per_node 2 -m pkg.train"),
+        ("pkg/train.py", "accelerate launch --num_processes 2 -m pkg.train"),
+        ("pkg/train/__main__.py", "srun python -u -m pkg.train"),
+        ("lib/pkg/train.py", "PYTHONPATH=$PWD/lib:$PYTHONPATH python -m pkg.train"),
+        ("lib/pkg/train.py", 'export PYTHONPATH="./lib"\npython -m pkg.train'),
+        ("src/pkg/train.py", "python -m pkg.train"),
+        ("sub/pkg/train.py", "cd sub && python -m pkg.train"),
+    ],
+)
+def test_a_module_that_a_command_starts_is_read_as_a_script_is(tmp_path, file, start):
+    path = tmp_path / file
+    path.parent.mkdir(parents=True)
+    path.write_text(
+        "from transformers import HfArgumentParser, TrainingArguments\nfrom other import EPOCHS\nfrom .own import BATCH\n"
+        "TrainingArguments('o', learning_rate=1e-4, num_train_epochs=EPOCHS, per_device_train_batch_size=BATCH)\n"
+    )
+    root = path.parents[2 if path.name == "__main__.py" else 1]
+    (root / "other.py").write_text("EPOCHS = 2\n")
+    (root / "own.py").write_text("BATCH = 1\n")
+    (path.parent / "own.py").write_text("BATCH = 4\n")
+    (config,) = scripts(tmp_path, f"{start} --seed 1\n")
+    settings = config.settings
+    assert (settings.learning_rate, settings.num_train_epochs, settings.per_device_train_batch_size) == (1e-4, 2, 4)
+    assert not any("not read" in note for note in config.notes)
+
+
+def test_a_module_of_a_trainer_is_not_read_as_a_script(tmp_path):
+    (tmp_path / "trl" / "scripts").mkdir(parents=True)
+    text = "from transformers import TrainingArguments\nTrainingArguments('o', max_steps=7)\n"
+    (tmp_path / "trl" / "scripts" / "sft.py").write_text(text)
+    (config,) = scripts(tmp_path, "python -m trl.scripts.sft --max_steps 9 --learning_rate 1e-4\n")
+    assert (config.trainer, config.plan().max_steps) == ("trl", 9)
+
+
+@pytest.mark.parametrize(
     ("start", "command", "rate", "epochs"),
     [
         ("from fire import Fire\n{}Fire(train)", "--learning_rate 3e-5 --epochs=2", 3e-5, 2),

@@ -54,6 +54,9 @@ class Program(Script):
         super().__init__(path, text, options, added)
         self._options = options, added
         self.beside: Path | None = None  # the folder of the script, in which Python looks for its modules
+        self.package: Path | None = (
+            None  # the folder of its own file, where `from .config import` looks, if that is another
+        )
         self.reads_files = True  # whether files that it loads and imports are those in its folder
         self._files: dict[str, Path | None] = {}  # of modules, as `file_of` has found them
         self._modules: dict[Path, Program | None] = {}  # of the script and all of its modules together
@@ -175,15 +178,16 @@ class Program(Script):
 
     def file_of(self, module: str) -> Path | None:
         """The file of a module in the folder of the script; None if it is not there."""
-        if self.beside is None or not module or module.startswith(".."):
+        base = self.package if module.startswith(".") and self.package is not None else self.beside
+        if base is None or not module or module.startswith(".."):
             return None
         if module not in self._files:
             name = file_name(module)
             package, _, inner = name.partition("/")
-            if package == self.beside.absolute().name and not (self.beside / package).exists():
+            if package == base.absolute().name and not (base / package).exists():
                 name = inner  # a script in the folder `src` that imports `src.config`
-            whole = self.beside / name
-            path, _ = file_below(name, self.beside)
+            whole = base / name
+            path, _ = file_below(name, base)
             self._files[module] = path if path == whole and not whole.with_suffix("").is_dir() else None
         return self._files[module]
 
@@ -208,6 +212,7 @@ class Program(Script):
             self.environment,
             self._modules,
         )
+        made.package = path.parent
         return made
 
     def _loaded(self, node: ast.Call, scope: Scope) -> object:
@@ -227,12 +232,12 @@ def file_name(module: str) -> str:
     return module.removeprefix(".").replace(".", "/") + ".py"
 
 
-def texts_below(path: Path) -> list[str]:
-    """The texts of a script and of the modules below its folder that it imports, or that these import, without parsing them.
+def texts_below(path: Path, beside: Path) -> list[str]:
+    """The texts of a script and of the modules in the folder `beside` that it imports, or that these import, without parsing them.
 
     None are given if one cannot be read, if they are longer than four scripts may be, or for too many names.
     """
-    root, paths, left = path.parent.resolve(), [path.resolve()], _MOST_LOOKED_FOR
+    root, paths, left = beside.resolve(), [path.resolve()], _MOST_LOOKED_FOR
     texts: list[str] = []
     for file in paths:
         try:

@@ -94,15 +94,20 @@ class Reader:
         environment: Mapping[str, str] | None = None,
         beside: Path | None = None,
         *,
+        package: Path | None = None,
         added: Mapping[str, object] | None = None,
         reads_files: bool = True,
     ) -> None:
-        """`folder` is where the script is started, and `beside` where it is, if that is another folder."""
+        """`folder` is where the script is started, `beside` where Python looks for its modules, and `package` where it is.
+
+        The last two are given if they are other folders.
+        """
         self.path, self.text, self.folder = path, text, folder
         self.script = Program(path, text, options, added)
         self.script.reads_files = reads_files and not changes_folder(self.script)
         self.script.environment, self.script.folder = environment or {}, folder
         self.script.beside = folder if beside is None else beside
+        self.script.package = package
         self.processes = processes_of(self.script)
 
     def sources(self) -> list[Source]:
