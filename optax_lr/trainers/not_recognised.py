@@ -14,12 +14,14 @@ from optax_lr.trainers.curve_keys import concerns_curve, places_of_settings, sec
 from optax_lr.trainers.known import former_keys, keys_of
 from optax_lr.trainers.settings import SETTING_NAMES
 from optax_lr.trainers.trl import METHODS
-from optax_lr.trainers.usual_names import rates_of, state_with
+from optax_lr.trainers.usual_names import by_metric, rates_of, state_with
 
 
 def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
     """One line: what was found, and what to read, to write or to name."""
     values = source.given
+    if metric := by_metric(source):
+        return metric
     if source.program is not None:
         return _command(source, trainers)
     inside = places_of_settings(values)

@@ -11,7 +11,7 @@ from optax_lr.trainers.base import Trainer
 from optax_lr.trainers.megatron import Megatron
 from optax_lr.trainers.openrlhf import OpenRLHF
 from optax_lr.trainers.torchtitan import Torchtitan, marks_of
-from optax_lr.trainers.usual_names import state_with
+from optax_lr.trainers.usual_names import by_metric, state_with
 from optax_lr.trainers.verl import Verl
 from optax_lr.trainers.verl_sft import VerlSFT
 
@@ -219,6 +219,6 @@ def refusal(source: Source) -> str | None:
         return f"{source.name}: {program or 'this'} runs verl; {advice}"
     for entry in REFUSED:
         if (entry.program and re.match(entry.program, program)) or entry.has(source.values):
-            way = entry.way if isinstance(entry.way, str) else entry.way(source)
+            way = entry.way if isinstance(entry.way, str) else by_metric(source) or entry.way(source)
             return f"{source.name}: this is {entry.title}, which is not read; {way}"
     return None

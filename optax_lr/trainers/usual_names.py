@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from optax_lr.sources.errors import stated
 from optax_lr.sources.source import Source
+from optax_lr.text import start_of
 from optax_lr.trainers.keys import assignments
 
 _RATE = re.compile(r"(?:^|_)(?:lr|learning_?rate|lrs)(?:_|$)")
@@ -19,6 +20,14 @@ _OTHER = re.compile(
 )
 _FLOOR = re.compile(r"(?:^|_)(?:min|final|end)_?(?:lr|learning_rate)|(?:lr|eta)_min$")
 _KINDS = ("constant", "constant_with_warmup", "cosine", "cosine_with_restarts", "inverse_sqrt", "linear", "polynomial")
+# The class that lowers the rate when a metric stops improving; its short name is clear only where a schedule is named.
+_BY_METRIC = re.compile(r"(?:[\w.]+\.)?reduce_?(?:lr)?_?on_?plateau", re.IGNORECASE)
+_SHORT = re.compile(r"plateau", re.IGNORECASE)
+_CHOICE = re.compile(r"\.\d+$")  # the entry of a list of names
+_NEAR_ZERO = 0.01  # a factor with which a warmup of torch may begin, as good as 0
+# torch's name of the length of one class, which may be a part of the schedule.
+_OF_A_CLASS = re.compile(r"sched\w*\.(?:.*\.)?total_iters$")
+_ENTRY = re.compile(r"\.\d+\.")
 # The last part of a dotted name.
 _USUAL = {
     "warmup_steps": r"(?:lr_|num_)*warmup_(?:steps|iters|iterations|updates)",
@@ -56,12 +65,16 @@ def state_with(source: Source) -> str:
     state the schedule: optax-lr show --set learning_rate=0.1 --set lr_scheduler_type=cosine --set warmup_steps=5 --set max_steps=N
     """
     found: dict[str, set[object]] = {name: set() for name in _USUAL}
-    leaves = list(_leaves({**source.given, **assignments(source.positional)}))
+    leaves = _all_leaves(source)
+    several = {place[: entry.start()] for place, _ in leaves for entry in _ENTRY.finditer(place) if entry[0] == ".1."}
     for place, value in leaves:
-        word = place.lower().replace("-", "_")
-        name = next((name for name, pattern in _USUAL.items() if re.search(rf"(?:^|\.){pattern}$", word)), "")
-        if name and not _OTHER.search(_word(place)) and (usual := _usual(name, value)) is not None:
+        name = _name(place)
+        of_a_part = _OF_A_CLASS.search(place.lower()) or any(
+            place[: entry.start()] in several for entry in _ENTRY.finditer(place)
+        )
+        if name and not (name == "max_steps" and of_a_part) and (usual := _usual(name, value)) is not None:
             found[name].add(usual)
+    found["warmup_steps"].update(_warmups_of_torch(leaves))
     warmed = found["lr_scheduler_type"] == {"constant"} and found["warmup_steps"]  # which a program may ignore
     floor = any(_FLOOR.search(_word(place)) for place, _ in leaves)
     if warmed or floor or found["lr_scheduler_type"].difference(_KINDS):
@@ -69,13 +82,70 @@ def state_with(source: Source) -> str:
     return stated(**{name: each.pop() for name, each in found.items() if len(each) == 1})
 
 
+def by_metric(source: Source) -> str:
+    """The line about a schedule that follows a metric, if the config names no other one; empty for none.
+
+    >>> by_metric(Source("a.yaml", {"sched": {"name": "ReduceLROnPlateau"}}, {}, "yaml")).partition(",")[0]
+    'sched.name ReduceLROnPlateau follows a metric'
+    """
+    leaves = _all_leaves(source)
+    kinds = [(place, value) for place, value in leaves if _name(place) == "lr_scheduler_type"]
+    named: list[tuple[str, object]] = [
+        (place, value)
+        for place, value in leaves
+        if isinstance(value, str) and not _CHOICE.search(place) and _BY_METRIC.fullmatch(value)
+    ]
+    named += [(place, value) for place, value in kinds if _SHORT.fullmatch(str(value))]
+    named += [(place, value) for place, value in leaves if value and any(map(_BY_METRIC.fullmatch, place.split(".")))]
+    if not named or any(one not in named for one in kinds):
+        return ""
+    place, value = named[0]
+    return (
+        f"{place} {start_of(str(value), 60)} follows a metric, not the step: it has no curve; olr.reduce_on_plateau is its "
+        "optimizer transformation"
+    )
+
+
+def _all_leaves(source: Source) -> list[tuple[str, object]]:
+    """The values of a config and of the words of its command."""
+    return list(_leaves({**source.given, **assignments(source.positional)}))
+
+
+def _name(place: str) -> str:
+    """Our name of the setting at a dotted place; empty for no setting of the schedule."""
+    word = place.lower().replace("-", "_")
+    name = next((name for name, pattern in _USUAL.items() if re.search(rf"(?:^|\.){pattern}$", word)), "")
+    return "" if _OTHER.search(_word(place)) else name
+
+
+def _warmups_of_torch(leaves: Sequence[tuple[str, object]]) -> Iterator[object]:
+    """The steps of each `LinearLR` from about 0 to the rate itself with which a schedule begins."""
+    for place, value in leaves:
+        above = place.rpartition(".")[0]
+        if str(value).rpartition(".")[2] == "LinearLR" and not re.search(r"\.[1-9]\d*(?:\.|$)", above):
+            of_it = {key.rpartition(".")[2]: value for key, value in leaves if key.startswith(f"{above}.")}
+            start, end = (
+                _number(of_it.get(key, standard)) for key, standard in (("start_factor", 1), ("end_factor", 1))
+            )
+            steps = _usual("warmup_steps", of_it.get("total_iters"))
+            if start is not None and 0 <= start <= _NEAR_ZERO and end == 1 and steps is not None:
+                yield steps
+
+
+def _number(value: object) -> float | None:
+    """A number, also in a text; None for another value."""
+    try:
+        return float(value)  # type: ignore[arg-type]  # texts and numbers
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
 def _usual(name: str, value: object) -> object:
     """The value of a setting; None where it is none of its usual values."""
     if name == "lr_scheduler_type":
         return str(value)
-    try:
-        number = float(value)  # type: ignore[arg-type]  # texts and numbers
-    except (TypeError, ValueError, OverflowError):
+    number = _number(value)
+    if number is None:
         return None
     if name == "learning_rate":
         return number if 0 < number < 1 else None
