@@ -42,6 +42,7 @@ _KEYS_OF: Mapping[str, tuple[str, ...]] = {
     "warmup_stable_decay": (_CYCLES, _FLOOR, _DECAY),
 }
 _NOT_READ = ("lr_scheduler_type", "lr_scheduler_args", "block_lr", "initial_step", "initial_epoch")
+_DATA = frozenset({"train_data_dir", "dataset_config", "in_json", "dataset_class"})
 _OTHER_RATES = re.compile(r"learning_rate_te\d?|(?:self_attn|cross_attn|mlp|mod|llm_adapter)_lr")
 _OF_THE_GUI = {
     "epoch": "a key of the kohya_ss GUI; that of sd-scripts is max_train_epochs",
@@ -107,6 +108,10 @@ class SdScripts(Loop):
         values, twice = _flat(source.values)
         for key in twice:
             if self.decides(key, values):
+                if len(runs := _runs_of(source.values)) > 1:
+                    raise source.error(
+                        f"sections {', '.join(runs)} each hold a run; write one of them to a file of its own"
+                    )
                 raise source.error(f"{key} has two values in sections of the file; sd-scripts takes the last, keep one")
         if isinstance(several := values.get("text_encoder_lr"), list):  # one for each text encoder
             values["text_encoder_lr"] = next(iter(several), None)
@@ -151,8 +156,14 @@ class SdScripts(Loop):
         without |= set() if kind == "polynomial" or "learning_rate" in dict(rates) else {"learning_rate"}
         defaults = keys.defaults(self.title, without=without)
         notes += [*_of_the_rates(keys, rates), *_of_the_length(keys, unstated, by_epochs=by_epochs)]
-        if strange and defaults:
-            what, absent = ", ".join(strange[:3]), ", ".join(default.key for default in defaults)
+        assumed = [default.key for default in defaults]
+        if source.program is None and "max_train_steps" in assumed and not (_DATA & values.keys()):
+            notes.append(
+                "the file names no data set: the command that starts this run does, and may also state the length"
+            )
+            assumed.remove("max_train_steps")
+        if strange and assumed:
+            what, absent = ", ".join(strange[:3]), ", ".join(assumed)
             notes.append(f"{what}: not of sd-scripts; the program that reads this may have other defaults for {absent}")
         useless = {key: f"{kind} does not take it" for key in _OF_A_KIND if key not in _KEYS_OF[kind]} | gui
         useless |= {"max_train_steps": "max_train_epochs decides"} if by_epochs else {}
@@ -224,13 +235,20 @@ def _flat(values: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
     twice: list[str] = []
     for key, value in values.items():
         for name, inner in value.items() if isinstance(value, Mapping) else ():
-            if flat.setdefault(name, inner) != inner:
+            first = flat.setdefault(name, inner)
+            if first != inner and not (name == "optimizer_type" and str(first).lower() == str(inner).lower()):
                 twice.append(name)
             flat[name] = inner
         if not isinstance(value, Mapping):
             flat[key] = value
             twice = [name for name in twice if name != key]
     return flat, twice
+
+
+def _runs_of(values: Mapping[str, object]) -> list[str]:
+    """The sections that have a model and a rate, each a run for a program that takes one of them."""
+    needed = {"pretrained_model_name_or_path", "learning_rate"}
+    return [key for key, inner in values.items() if isinstance(inner, Mapping) and needed <= inner.keys()]
 
 
 def _of_the_optimizer(keys: Keys) -> Iterator[str]:
@@ -266,8 +284,14 @@ def _of_the_length(keys: Keys, unstated: Sequence[str], *, by_epochs: bool) -> I
         yield f"{', '.join(unstated)}: not known, and without effect on the curve"
     if by_epochs:
         yield "the examples are the images times their repeats; regularization images double their number"
-        if keys.flag("enable_bucket") and keys.whole("train_batch_size") > 1:
-            yield "enable_bucket: each bucket has a smaller last batch, so that an epoch may have more steps"
+        if keys.whole("train_batch_size") > 1:
+            rest = "each bucket has a smaller last batch, so that an epoch may have more steps"
+            if keys.flag("enable_bucket"):
+                yield f"enable_bucket: {rest}"
+            elif keys.get(
+                "in_json"
+            ):  # `FineTuningDataset` takes the sizes in the file for buckets, whatever `enable_bucket` says
+                yield f"in_json: where that file has train_resolution, {rest}"
 
 
 def _steps(keys: Keys, key: str) -> float:

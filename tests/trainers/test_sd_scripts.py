@@ -96,7 +96,12 @@ def test_what_has_no_curve_or_is_refused(words, message):
 
 
 def test_lengths_that_are_not_known_and_warmups_between_two_updates():
-    by_epochs = [*KOHYA, "--max_train_epochs=2", "--train_batch_size=4", "--enable_bucket"]
+    batched = [*KOHYA, "--max_train_epochs=2", "--train_batch_size=4"]
+    sized = olr.read_config([*batched, "--in_json=meta.json"])  # whose sizes make buckets without an option
+    assert sized.notes[-1].startswith(
+        "in_json: where that file has train_resolution, each bucket has a smaller last batch"
+    )
+    by_epochs = [*batched, "--enable_bucket"]
     config = olr.read_config(by_epochs)
     assert any("each bucket has a smaller last batch" in note for note in config.notes)
     with pytest.raises(olr.ConfigError, match="the number of images times their repeats"):
@@ -109,6 +114,31 @@ def test_lengths_that_are_not_known_and_warmups_between_two_updates():
     config = olr.read_config([*KOHYA, "--lr_scheduler=cosine", "--lr_warmup_steps=5"])
     with pytest.raises(olr.ConfigError, match=r"lr_warmup_steps is 5 steps of the scheduler, .* give a multiple of 2"):
         config.plan(world_size=2)
+
+
+def test_sections_that_each_hold_a_run(tmp_path):
+    path = tmp_path / "runs.toml"
+    run = '[{}]\npretrained_model_name_or_path = "m"\nnetwork_module = "n"\noutput_name = "o"\nlearning_rate = {}\noptimizer_type = "{}"\n'
+    path.write_text(run.format("xl", "1e-4", "AdamW8bit") + run.format("flux", "8e-4", "adamw8bit"))
+    with pytest.raises(
+        olr.ConfigError, match="sections xl, flux each hold a run; write one of them to a file of its own"
+    ):
+        olr.read_config(path)
+    path.write_text(run.format("a", "1e-4", "AdamW8bit") + '[b]\noptimizer_type = "adamw8bit"\n')  # one name
+    assert olr.read_config(path).settings.learning_rate == 1e-4
+
+
+def test_a_file_without_data_is_a_part_of_a_command(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text(
+        'pretrained_model_name_or_path = "m"\nsave_model_as = "a"\noutput_name = "o"\nlearning_rate = 1e-5\nsdxl = true\n'
+    )
+    notes = olr.read_config(path).notes
+    assert notes[0].startswith("the file names no data set: the command that starts this run does")
+    assert "other defaults for lr_scheduler" in notes[1]
+    assert "max_train_steps" not in notes[1]
+    path.write_text(path.read_text() + 'train_data_dir = "d"\n')
+    assert "max_train_steps" in olr.read_config(path).notes[0]
 
 
 def test_a_file_of_another_form_is_of_another_program(tmp_path):
