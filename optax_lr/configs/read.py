@@ -248,6 +248,7 @@ def _read_source(source: Source, found: Recognised, values: Mapping[str, object]
         processes=processes,
         examples=source.examples,
         version=source.version,
+        per_epoch=source.per_epoch,
         alone=source.alone,
         unknown=unknown,
         refused=(*reading.refused, *trainer.refused(unknown, source)),

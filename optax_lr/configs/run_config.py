@@ -30,6 +30,7 @@ class RunConfig:
         processes: the number of processes that the file starts; None if it does not state it.
         examples: the number of training examples that a script selects, which a plan takes if it is given none.
         version: the version of transformers that the file names, whose rules a plan applies; empty for none.
+        per_epoch: about the number of steps of an epoch, by the table of results in a model card.
         alone: keys whose values are those of one process, each with the place where a script changes it in several.
         unknown: keys that the trainer is not known to have and that do not concern the curve.
         refused: the keys in `unknown` that stop the trainer with an error.
@@ -54,6 +55,7 @@ class RunConfig:
     processes: Processes | None = None
     examples: int | None = None
     version: str = ""
+    per_epoch: int | None = None
     alone: Mapping[str, str] = dataclasses.field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
@@ -140,19 +142,40 @@ class RunConfig:
     def _plan(self, facts: Facts) -> Plan:
         config = self.resolved(facts["num_examples"], facts["max_steps"])
         version = facts["transformers_version"] or self.version or None
-        plan = make_plan(
-            config.settings,
-            num_examples=facts["num_examples"],
-            world_size=facts["world_size"],
-            transformers_version=version,
-            max_steps=facts["max_steps"],
-            processes=self.processes,
-            defaults=self.defaults if version is None else tuple(one.in_version(version) for one in self.defaults),
-        )
+        try:
+            plan = make_plan(
+                config.settings,
+                num_examples=facts["num_examples"],
+                world_size=facts["world_size"],
+                transformers_version=version,
+                max_steps=facts["max_steps"],
+                processes=self.processes,
+                defaults=self.defaults if version is None else tuple(one.in_version(version) for one in self.defaults),
+            )
+        except UnknownLengthError as error:
+            raise UnknownLengthError(f"{error}{self._length_by_table()}") from None
         for key, place in self.alone.items():
             if plan.world_size > 1 and not (key == "max_steps" and facts["max_steps"]):
                 raise ConfigError(
                     f"{self.source}: {key} changes in {place}, for {plan.world_size} processes; give the value that it has "
                     f"then with --set {key}=VALUE"
                 )
+        counted = plan.steps_per_epoch
+        if (
+            self.per_epoch is not None
+            and counted is not None
+            and abs(counted - self.per_epoch) > 1 + self.per_epoch // 20
+        ):
+            note = f"{facts['num_examples']} examples make {counted} steps an epoch, and the card's table shows {self.per_epoch}"
+            plan = dataclasses.replace(plan, notes=(*plan.notes, f"{note}: one of the numbers is not that of this run"))
         return plan
+
+    def _length_by_table(self) -> str:
+        """The length that the table of a card shows, as the end of a message; empty for none."""
+        if self.per_epoch is None:
+            return ""
+        epochs = self.settings.num_train_epochs
+        return (
+            f"; by the card's table, {epochs:g} epochs of about {self.per_epoch} steps are --max-steps "
+            f"{round(epochs * self.per_epoch)}"
+        )

@@ -58,18 +58,18 @@ def source_of(path: str, text: str, folder: Path | None) -> Source:
     if "lr_scheduler_type" in values:
         values["lr_scheduler_type"] = kind
     notes: tuple[str, ...] = ()
+    per_epoch = None
     if kind in _WITH_KEYWORDS:
         notes = (f"a card does not list lr_scheduler_kwargs, so that the curve of {kind} is that of its defaults",)
     if "max_steps" not in values and "num_train_epochs" in values and (last := _last_result(text)) is not None:
         epochs, (epoch, steps) = values["num_train_epochs"], last
+        per_epoch = max(1, round(int(steps) / float(epoch))) if float(epoch) > 0 else None
         if re.fullmatch(r"\d+\.0", epoch) and epoch.removesuffix(".0") == str(epochs).removesuffix(".0"):
             del values["num_train_epochs"]
             values["max_steps"] = steps
             notes += (f"the steps are those of the card's table of results, where epoch {epochs} is step {steps}",)
-        elif float(epoch) > 0:
-            notes += (
-                f"step {steps} is epoch {epoch} in the card's table: about {int(steps) / float(epoch):.0f} steps an epoch",
-            )
+        elif per_epoch is not None:
+            notes += (f"step {steps} is epoch {epoch} in the card's table: about {per_epoch} steps an epoch",)
     version = re.search(r"(?m)^- Transformers:? (\d+\.\d+(?:\.\d+)?)", text)
     if version is not None:
         notes += (f"the rules are those of transformers {version[1]}, which the card names",)
@@ -83,6 +83,7 @@ def source_of(path: str, text: str, folder: Path | None) -> Source:
         notes=notes,
         processes=_processes_of_card(values, beside, all_of_them="- `learning_rate`: " in text),
         version="" if version is None else version[1],
+        per_epoch=per_epoch,
     )
 
 

@@ -153,6 +153,7 @@ class Source:
         processes: the number of processes that the file starts; None where it says nothing.
         examples: the number of training examples that a script selects; None where it does not say.
         version: the version of transformers that the file names; empty for none.
+        per_epoch: about the number of steps of an epoch, by the table of results in a model card; None for no table.
         older: an argument in a script that only versions before transformers 5 take; empty for none.
         twice: keys that the file repeats, each with a message.
         files: texts that a script writes by here-documents before this command, by path.
@@ -185,6 +186,7 @@ class Source:
     processes: Processes | None = None
     examples: int | None = None
     version: str = ""
+    per_epoch: int | None = None
     older: str = ""
     twice: tuple[tuple[str, str], ...] = ()
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)

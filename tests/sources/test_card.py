@@ -26,8 +26,12 @@ def test_the_table_of_results_gives_the_steps(tmp_path):
     path.write_text(CARD.format(last="3.0"))
     assert repr(olr.read_config(path).plan().schedule) == repr(olr.Linear(5e-5, 1236))
     path.write_text(CARD.format(last="2.9"))  # the run stopped early
-    with pytest.raises(olr.ConfigError, match="number of training examples"):
+    message = "number of training examples.*; by the card's table, 3 epochs of about 426 steps are --max-steps 1278$"
+    with pytest.raises(olr.ConfigError, match=message):
         olr.read_config(path).plan()
+    assert not any("table" in note for note in olr.read_config(path).plan(num_examples=426 * 16).notes)
+    (note,) = (note for note in olr.read_config(path).plan(num_examples=1000).notes if "table" in note)
+    assert note.startswith("1000 examples make 63 steps an epoch, and the card's table shows 426: one of the numbers")
     assert olr.read_config(path).notes == ("step 1236 is epoch 2.9 in the card's table: about 426 steps an epoch",)
 
 
