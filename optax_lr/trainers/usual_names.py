@@ -31,6 +31,7 @@ _ENTRY = re.compile(r"\.\d+\.")
 # The last part of a dotted name.
 _USUAL = {
     "warmup_steps": r"(?:lr_|num_)*warmup_(?:steps|iters|iterations|updates)",
+    "warmup_ratio": r"(?:lr_)*warmup_(?:steps_)?(?:ratio|fraction|proportion)",
     "learning_rate": r"(?:(?:base|peak|max|optim|optimizer|adam|train|training)_)*(?:lr|learning_?rate)",
     "lr_scheduler_type": r"(?:lr_|learning_rate_)*(?:sched[a-z]*|decay_style)(?:[_.](?:name|type|kind))?",
     "max_steps": r"(?:(?:max|total|train|training|num)_)+(?:steps|iters|iterations|updates?)",
@@ -73,7 +74,7 @@ def state_with(source: Source) -> str:
             place[: entry.start()] in several for entry in _ENTRY.finditer(place)
         )
         if name and not (name == "max_steps" and of_a_part) and (usual := _usual(name, value)) is not None:
-            found[name].add(usual)
+            found["warmup_steps" if name == "warmup_ratio" else name].add(usual)
     found["warmup_steps"].update(_warmups_of_torch(leaves))
     warmed = found["lr_scheduler_type"] == {"constant"} and found["warmup_steps"]  # which a program may ignore
     floor = any(_FLOOR.search(_word(place)) for place, _ in leaves)
@@ -147,7 +148,7 @@ def _usual(name: str, value: object) -> object:
     number = _number(value)
     if number is None:
         return None
-    if name == "learning_rate":
+    if name in ("learning_rate", "warmup_ratio"):
         return number if 0 < number < 1 else None
     return int(number) if 1 < number < 10**9 and number == int(number) else None
 

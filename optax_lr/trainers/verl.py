@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from optax_lr.numerics import Real
 from optax_lr.schedules import Schedule
+from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Processes, Source
 from optax_lr.text import words
@@ -116,7 +117,8 @@ class Verl(Trainer):
         settings = self.settings_of(keys, taken, lr_scheduler_type=kind, own=own)
         without = {key for key in standing if settings.max_steps > 0 and not key.startswith(place)}
         without |= idle_defaults(keys, place, optimizer, kind)
-        defaults = keys.defaults(f"verl's {config or self.own[0]}.yaml", without=without)
+        file = config or ("sft_trainer" if optimizer is SFT else self.own[0])
+        defaults = keys.defaults(f"verl's {file}.yaml", without=without)
         added = assignments(word for word in rest if word.startswith("+"))
         changed = ", ".join([key for key in strange if key not in added][:3])  # which Hydra refuses in verl's own
         notes = (*self.remarks(keys, settings, optimizer), *self._of_the_program(source, changed, defaults))
@@ -152,6 +154,8 @@ class Verl(Trainer):
             or engine not in ("dp", "megatron")
             or ("megatron" in strategy) is not megatron
         ):
+            if source.form != "command" and config not in ("", *self.own, *_OF_DAPO):
+                raise self.of_another_program(source, config)
             raise source.error(
                 "the defaults of this run are in another config of verl than ppo_trainer and ppo_megatron_trainer, which is "
                 f"not read; {state_with(source)}"
@@ -162,6 +166,14 @@ class Verl(Trainer):
             what = apart[0] if apart else f"trainer.v1.trainer_mode {mode}"
             raise source.error(f"{what} is of an asynchronous run, which is not read; {state_with(source)}")
         return config, MEGATRON if megatron else FSDP, {f"{_ACTOR}lr": 1e-6, BATCH: 1024, "trainer.total_epochs": 30}
+
+    def of_another_program(self, source: Source, config: str, curve: str = "") -> ConfigError:
+        """The error for a file that extends a config that is none of verl's known ones; `curve` is the schedule without it."""
+        return source.error(
+            f"its defaults name {config}, none of verl's {' and '.join(self.own)}, and that file may hold more settings; if they "
+            f"change nothing here, --set defaults=null reads this file alone as {self.main} does{curve}; otherwise "
+            f"{state_with(source)}"
+        )
 
     def remarks(self, keys: Keys, settings: Settings, optimizer: Optimizer) -> Iterator[str]:
         """What the plan leaves out, and what the versions of verl do not share."""

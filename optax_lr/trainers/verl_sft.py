@@ -61,6 +61,9 @@ class VerlSFT(Verl):
             config = usual if named_config(source, usual, FOLDER) == f"{FOLDER}/{usual}.yaml" else "another"
         elif parts:
             config = config or usual
+        if source.form != "command" and config not in ("", *self.own):
+            curve = ", with a warmup and a cosine unless optim.lr_scheduler is set" if older else ""
+            raise self.of_another_program(source, config, curve)
         engine, optim = (str(given.get(key, parts.get(key, "fsdp"))) for key in ("engine", "optim"))
         if config not in ("", usual) or engine not in _OPTIMIZERS or not (older or optim == engine):
             raise source.error(

@@ -159,7 +159,9 @@ def test_a_file_that_extends_a_config_of_verl(tmp_path):
     with pytest.raises(olr.ConfigError, match="_self_ is not the last of its defaults"):
         olr.read_config(path)
     path.write_text(EXTENDED.replace("ppo_trainer", "a_trainer"))
-    with pytest.raises(olr.ConfigError, match="in another config of verl"):
+    with pytest.raises(
+        olr.ConfigError, match="its defaults name a_trainer, none of verl's ppo_trainer and ppo_megatron_trainer"
+    ):
         olr.read_config(path)
 
 
@@ -187,6 +189,14 @@ def test_a_file_of_verl_that_extends_none_states_all_that_decides():
     with pytest.raises(olr.ConfigError, match=r"trainer\.total_epochs is not in this file, which extends no config"):
         olr.read_config(sections | {"trainer": {"nnodes": 1}})
     older = {"model": {"partial_pretrain": "m"}, "optim": {"lr": 1e-5}, "data": {"train_batch_size": 8}}
+    of_a_fork = older | {"defaults": ["my_trainer", "_self_"], "trainer": {"total_epochs": 1}}
+    of_a_fork["optim"] = {"lr": 1e-5, "warmup_steps_ratio": 0.2}
+    message = "name my_trainer.*--set defaults=null reads this file alone .* with a warmup and a cosine .*--set warmup_steps=0.2 "
+    with pytest.raises(olr.ConfigError, match=message):
+        olr.read_config(of_a_fork)
+    alone = olr.read_config(of_a_fork, values={"defaults": None})
+    assert repr(alone.plan(num_examples=80).schedule) == repr(olr.Cosine(1e-5, 10, 2))
+    assert {default.whose for default in alone.defaults} == {"verl's sft_trainer.yaml"}
     config = olr.read_config(older | {"trainer": {"total_epochs": 1}})
     assert (config.trainer, repr(config.plan(num_examples=80).schedule)) == ("verl-sft", repr(olr.Cosine(1e-5, 10, 1)))
 
