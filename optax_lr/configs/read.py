@@ -341,7 +341,9 @@ def _completed(source: Source, options: frozenset[str]) -> Source:
 
 
 def _other_sections(source: Source, section: tuple[str, ...]) -> tuple[str, ...]:
-    """A note on the settings next to the section that is read; none where all are in it."""
+    """A note on the settings next to the section that is read; none where all are in it, and for the arguments of a call."""
+    if source.constructor:
+        return ()
     places = places_of_settings(source.given) if section else []
     others = [".".join(place) for place in places if place[: len(section)] != section] + _listed_settings(source.given)
     others += sorted(sections_of_run(source.given) - {*others, *section[:1]} if section else ())

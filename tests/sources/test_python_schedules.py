@@ -101,6 +101,7 @@ def test_a_scheduler_of_torch(tmp_path, call):
         if len(seen) < 12:  # OneCycleLR refuses more
             real.step()
     assert any(note.startswith("a step of this plan is a call of scheduler.step()") for note in config.notes)
+    assert not any("not in this plan" in note for note in config.notes)  # such as on the parts of a SequentialLR
     assert ("milestones=[5, 2]" in call) == ("milestones are out of order; torch takes them by size" in config.notes)
     assert plan.schedule(np.arange(12)).tolist() == pytest.approx(seen, rel=1e-6)
 
