@@ -11,12 +11,12 @@ from pathlib import Path
 from optax_lr.arguments import file_name
 from optax_lr.configs.cells import cell_configs, notebook_configs
 from optax_lr.configs.commands import SHELL, command_source, training_commands
-from optax_lr.configs.loading_script import note_on_script
 from optax_lr.launchers import separated
 from optax_lr.sources import card, notebook, python, shell, wandb
 from optax_lr.sources.documents import documents_of, renamed
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import LARGEST_FILE, LARGEST_NOTEBOOK, conflict_in, text_of
+from optax_lr.sources.loading_script import note_on_script
 from optax_lr.sources.parsing import unresolved
 from optax_lr.sources.source import Form, Source
 from optax_lr.trainers.trl import apart

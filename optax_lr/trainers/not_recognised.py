@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from optax_lr.sources.files import ELSEWHERE, NOT_FOUND
+from optax_lr.sources.loading_script import program_of
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.source import Source
 from optax_lr.text import start_of
@@ -53,14 +55,20 @@ def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
     if rates:
         shown = ", ".join(f"{place} {start_of(str(value), 30)}" for place, value in rates[:4])
         more = f" and {len(rates) - 4} more" if len(rates) > 4 else ""
-        return (
-            f"only the program that reads this file knows the use of {shown}{more}; read that, or {state_with(source)}"
-        )
+        program = _program(source) or "that"
+        return f"only the program that reads this file knows the use of {shown}{more}; read {program}, or {state_with(source)}"
     scripts = [word for text in _texts(source.values) for word in re.findall(r"[\w./-]+\.(?:sh|py)\b", text)]
     if scripts:
         return f"no setting of a schedule is there, such as learning_rate; {scripts[-1]} is named: read that"
     seen = ", ".join(str(key) for key in list(source.values)[:5]) or "nothing"
     return f"no setting of a schedule is there, such as learning_rate, but {seen}; read the file or the command of the training"
+
+
+def _program(source: Source) -> str:
+    """The script near a file that loads it; empty for none."""
+    if source.folder is None or source.form not in ("yaml", "json", "toml"):
+        return ""
+    return program_of(source.folder / Path(source.name.partition("#")[0]).name)
 
 
 def _of_method(values: Mapping[str, object]) -> tuple[str, ...]:

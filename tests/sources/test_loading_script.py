@@ -39,3 +39,24 @@ def test_a_script_that_loads_the_file_is_named(tmp_path, name):
 )
 def test_other_scripts_are_not(tmp_path, script):
     assert not notes(tmp_path, script)
+
+
+@pytest.mark.parametrize(
+    ("script", "named"),
+    [
+        ('@hydra.main(version_base=None, config_path="./conf", config_name="pretrain")\ndef main(cfg): ...\n', True),
+        ("@hydra.main(\n    config_path=HERE,\n    config_name='pretrain.yaml',\n)\ndef main(cfg): ...\n", True),
+        ('@hydra.main(config_path="other", config_name="pretrain")\ndef main(cfg): ...\n', False),
+        ('@hydra.main(config_path="conf", config_name="eval")\ndef main(cfg): ...\n', False),
+        ('cfg = OmegaConf.load("conf/pretrain.yaml")\n', True),
+        ("cfg = OmegaConf.load(sys.argv[1])\n", False),
+    ],
+)
+def test_the_program_of_a_file_that_only_it_understands(tmp_path, script, named):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "pretrain.yaml").write_text("optim: {lr: 0.001, schedule: mine}\n")
+    (tmp_path / "evaluate.py").write_text(script)
+    (tmp_path / "run.py").write_text(script)
+    with pytest.raises(olr.ConfigError) as refused:
+        olr.read_config(tmp_path / "conf" / "pretrain.yaml")
+    assert f"; read {tmp_path / 'run.py' if named else 'that'}, or state the schedule" in str(refused.value)
