@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
@@ -15,12 +14,12 @@ from optax_lr.launchers import options_of, program_of, separated
 from optax_lr.sources import shell
 from optax_lr.sources.documents import renamed
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.files import text_of
 from optax_lr.sources.marks import MARK, readable
 from optax_lr.sources.source import Program, Source
 from optax_lr.text import words
 from optax_lr.trainers import TRAINERS
 from optax_lr.trainers.curve_keys import concerns_curve
+from optax_lr.trainers.data_notes import EXAMPLE
 from optax_lr.trainers.refused import refusal
 from optax_lr.trainers.settings import SETTING_NAMES
 
@@ -31,10 +30,6 @@ _TOOLS = words("ls rm cp mv tar grep sed awk find git pip conda wget curl sleep 
 _CERTAIN = tuple(trainer for trainer in TRAINERS.values() if trainer.name != "hf")
 # Those whose scripts compute in code what their options say.
 _LOOPS = tuple(trainer for trainer in TRAINERS.values() if trainer.name in ("diffusers", "open-instruct", "sd-scripts"))
-_EXAMPLE = re.compile(  # transformers' examples
-    r"(?:^|/)run_(?:glue|xnli|swag|qa|seq2seq_qa|squad|ner|[cmp]lm|fim|summarization|translation|classification|"
-    r"(?:audio|image)_classification|speech_recognition_\w+|semantic_segmentation|mim)\.py$"
-)
 _HERE = re.compile(r"(?:\$\(pwd\)|`pwd`|\$\{?PWD\}?|\.)/(?!\./)")  # before a folder in PYTHONPATH
 _NOT_ALONE = words("streaming max_samples val_size gradient_accumulation_steps ppo_buffer_size warmup_steps")
 
@@ -185,8 +180,6 @@ def _only_evaluates(source: Source) -> str:
     option = next((word for word in ("do_predict", "do_eval") if word in program.options), "")
     if not option or "do_train" in program.options:
         return ""
-    path, _ = source.file(program.name)
-    tests = option == "do_predict"  # whether the script tests do_train
-    with contextlib.suppress(ConfigError):
-        tests = tests if path is None else ".do_train" in text_of(str(path))
-    return option if tests or _EXAMPLE.search(program.name) else ""
+    text = source.script_text()
+    tests = option == "do_predict" if text is None else ".do_train" in text
+    return option if tests or EXAMPLE.search(program.name) else ""

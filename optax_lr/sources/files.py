@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
@@ -84,6 +85,18 @@ def file_below(name: str, folder: Path | None, below: str | None = "") -> tuple[
             return path, False
         outside = True
     return None, outside
+
+
+def folder_for(name: str, folder: Path | None, below: str | None = "") -> str:
+    """The folder from which a file that is outside is read, seen from the working directory; empty where none is."""
+    for place in (folder, Path()):
+        path = None if place is None or below is None else place / below / name
+        with contextlib.suppress(OSError, ValueError):
+            if path is not None and path.is_file():
+                here = Path.cwd()
+                above = next(one for one in (here, *here.parents) if path.resolve().is_relative_to(one))
+                return "" if above == above.parent else os.path.relpath(above)
+    return ""
 
 
 def conflict_in(path: str, text: str) -> ConfigError | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import posixpath
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from optax_lr.sources.errors import ConfigError
-from optax_lr.sources.files import file_below
+from optax_lr.sources.files import file_below, text_of
 from optax_lr.sources.marks import is_known
 
 Option = str | list[str]  # what a command gives for an option; "true" for a flag
@@ -214,6 +215,14 @@ class Source:
         in_folder = is_known(name) and not name.startswith("././")
         same = posixpath.normpath(name) if in_folder else name.removeprefix("./")
         return self.files.get(name, self.files.get(same))
+
+    def script_text(self) -> str | None:
+        """The text of the script that the command starts; None where it is not here, or cannot be read."""
+        name = self.program_name
+        path, _ = self.file(name) if name.endswith(".py") else (None, False)
+        with contextlib.suppress(ConfigError):
+            return self.written(name) if path is None else text_of(str(path))
+        return None
 
     @property
     def command(self) -> Program:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.settings import YES
 
 JOINED = re.compile(r"\brun_[cp]lm(?!\w*sft)\w*\.py$")  # transformers' examples that train on blocks of joined texts
+EXAMPLE = re.compile(  # transformers' examples
+    r"(?:^|/)run_(?:glue|xnli|swag|qa|seq2seq_qa|squad|ner|[cmp]lm|fim|summarization|translation|classification|"
+    r"(?:audio|image)_classification|speech_recognition_\w+|semantic_segmentation|mim)\.py$"
+)
 _BLOCKS = "transformers' script of this name joins texts and cuts them into blocks; the number of examples is that of the blocks"
 _CUTS = words(
     "max_train_samples train_sample_size max_samples num_samples num_train_samples max_examples num_examples max_train_examples "
     "sample_size train_size data_fraction train_ratio"
 )
+_EXAMPLES = "transformers' scripts of such names train nothing"
 # Of keys that are given, and of keys that are true.
 _GIVEN = {
     "per_gpu_train_batch_size": "transformers 4 took it in place of per_device_train_batch_size; 5 refuses it",
@@ -30,8 +36,9 @@ _TRUE = {
 }
 
 
-def of_the_data(values: Mapping[str, object], program: str) -> tuple[str, ...]:
+def of_the_data(values: Mapping[str, object], source: Source) -> tuple[str, ...]:
     """Notes on what changes the batches or the number of examples."""
+    program, text = source.program_name, source.script_text()
     parallel, loader = (
         section if isinstance(section, Mapping) else {}
         for section in (values.get("parallelism_config"), values.get("accelerator_config"))
@@ -39,8 +46,11 @@ def of_the_data(values: Mapping[str, object], program: str) -> tuple[str, ...]:
     given = {key: loader.get(key) for key in ("split_batches", "gradient_accumulation_kwargs")} | dict(values)
     notes = [f"{key}: {note}" for key, note in _GIVEN.items() if given.get(key) is not None]
     notes += [f"{key}: {note}" for key, note in _TRUE.items() if given.get(key) in YES]
-    if re.search(r"(?:^|/)run_[a-z]\w*\.py$", program) and values.get("do_train") is None:
-        notes.append("do_train is not given, without which transformers' scripts of such names train nothing")
+    tests = EXAMPLE.search(program) is not None if text is None else ".do_train" in text
+    if tests and values.get("do_train") is None:
+        notes.append(
+            "do_train is not given, without which " + (_EXAMPLES if text is None else f"{program} may train nothing")
+        )
     if (script := JOINED.search(program)) is not None:
         notes = [note for note in notes if not note.startswith("block_size")] + [f"{script[0]}: {_BLOCKS}"]
     notes += [

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from collections.abc import Container, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from optax_lr.sources.files import ELSEWHERE, folder_for
 from optax_lr.sources.python.constructors import HOMES
 from optax_lr.sources.source import Source
 from optax_lr.text import words
 from optax_lr.trainers.base import Reading, Recognised
-from optax_lr.trainers.data_notes import JOINED
+from optax_lr.trainers.data_notes import EXAMPLE, JOINED
 from optax_lr.trainers.usual_names import rates_of
 
 TARGET = "_target_"  # the class that Hydra turns a mapping into
+# One of TRL's examples.
+_OF_TRL = re.compile(
+    r"(?:^|/)(?:run_)?(?:sft|dpo|grpo|kto|reward_modeling|rloo|orpo|cpo|bco|gkd|online_dpo|nash_md|xpo|prm|gspo)(?:_vlm|_video_llm)?\.py$"
+)
+_DECIDING = (
+    "lr_scheduler_type",
+    "num_train_epochs",
+    "per_device_train_batch_size",
+)  # the kind, the length and the batch
 _RATES = words("lr learning_rate base_lr max_lr peak_lr")  # as programs of their own call it
 
 
@@ -125,7 +138,43 @@ def _of_a_script(source: Source, found: Recognised, absent: Sequence[str]) -> st
             f"learning_rate is not in the command, and {program}, which is not read, may have a default of its own; give it with "
             "--set learning_rate=VALUE"
         )
-    return f"{program} is not read, and may have {_others(absent)}a schedule, batches or a loop of its own"
+    what, way = _where(source)
+    guessed = [key for key in _DECIDING if key in absent]
+    elsewhere = found.trainer != "hf" or "outside" in what or _is_moved(source)
+    if way and guessed and elsewhere and not found.by.startswith("--trainer") and not _is_shipped(program):
+        give = " ".join(f"--set {key}=VALUE" for key in guessed)
+        raise source.error(
+            f"{', '.join(guessed)} would be defaults, and {program}, which may have others, {what}; {way}, or give {give}"
+        )
+    return f"{program} {what}, and may have {_others(absent)}a schedule, batches or a loop of its own"
+
+
+def _where(source: Source) -> tuple[str, str]:
+    """Why the script or module of a command is not read, and where it would be; the latter is empty where nobody knows."""
+    program = source.program_name
+    file = program if program.endswith(".py") else f"{program.replace('.', '/')}.py"
+    path, outside = source.file(file)
+    itself = (
+        posixpath.basename(file) == posixpath.basename(source.name).partition("#")[0]
+    )  # whose docstring has the command
+    if path is not None or source.folder is None or itself or source.written(file) is not None:
+        return "is not read", ""
+    if not outside:
+        return "is not found from here", ELSEWHERE
+    above = folder_for(file, source.folder, source.below)
+    return "is outside of this folder", f"start optax-lr in {above}" if above else ELSEWHERE
+
+
+def _is_moved(source: Source) -> bool:
+    """Whether the folder into which the commands go is here, so that a script that it does not have is somewhere else."""
+    return bool(source.below) and any(
+        (place / str(source.below)).is_dir() for place in (source.folder or Path(), Path())
+    )
+
+
+def _is_shipped(program: str) -> bool:
+    """Whether a script has the name of an example of transformers or TRL, whose defaults are known."""
+    return EXAMPLE.search(program) is not None or _OF_TRL.search(program) is not None
 
 
 def _of_a_file(source: Source, found: Recognised, reading: Reading, absent: Sequence[str]) -> str:

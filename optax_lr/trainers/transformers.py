@@ -183,7 +183,7 @@ class Transformers(Trainer):
             notes += (f"{settings.older} is of older versions, and none of these takes {share}",)
         notes += tuple(
             note
-            for note in of_the_data(values, source.program_name)
+            for note in of_the_data(values, source)
             if note.partition(":")[0] not in self.names | source.options & _OWN_USE
         )
         strange = tuple(key for key in strange if key != "block_size")

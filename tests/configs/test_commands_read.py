@@ -271,6 +271,35 @@ def test_a_module_that_a_command_starts_is_read_as_a_script_is(tmp_path, file, s
     assert not any("not read" in note for note in config.notes)
 
 
+@pytest.mark.parametrize(
+    ("name", "line", "message"),
+    [
+        ("other/train.py", "cd ../other; python train.py SETTINGS --num_train_epochs 1", r"is outside of this folder; start optax-lr in \.\.,"),
+        ("run/train.py", "cd ../other; python train.py SETTINGS --num_train_epochs 1", "is not found from here; start optax-lr"),
+        ("other/a", "python reward_models.py SETTINGS --max_length 512 --per_device_train_batch_size 1", "is not found from here"),
+    ],
+)  # fmt: skip
+def test_defaults_of_a_script_that_is_elsewhere_are_no_plan(tmp_path, monkeypatch, name, line, message):
+    for folder in ("run", "other"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / name).write_text("from mine import train\ntrain()\n")
+    (tmp_path / "run" / "run.sh").write_text(line.replace("SETTINGS", "--learning_rate 1e-5 --save_strategy no"))
+    monkeypatch.chdir(tmp_path / "run")
+    with pytest.raises(olr.ConfigError, match=rf"would be defaults, and \w+\.py, which may have others, {message}"):
+        olr.read_config("run.sh")
+    given = {"lr_scheduler_type": "cosine", "per_device_train_batch_size": 1, "num_train_epochs": 1}
+    assert "and may have" in " ".join(olr.read_config("run.sh", values=given).notes)
+
+
+def test_do_train_is_asked_for_by_scripts_that_test_it(tmp_path):
+    (tmp_path / "run_tests.py").write_text("from transformers import Trainer\nif args.do_train: train()\n")
+    (tmp_path / "run_trains.py").write_text("from transformers import Trainer\ntrain()\n")
+    names = ("run_tests.py", "run_trains.py", "run_mine.py", "run_glue.py")
+    line = "--learning_rate 1e-5 --max_steps 9 --save_strategy no\n"
+    found = scripts(tmp_path, "".join(f"python {name} {line}" for name in names))
+    assert [any("do_train" in note for note in one.notes) for one in found] == [True, False, False, True]
+
+
 def test_a_module_of_a_trainer_is_not_read_as_a_script(tmp_path):
     (tmp_path / "trl" / "scripts").mkdir(parents=True)
     text = "from transformers import TrainingArguments\nTrainingArguments('o', max_steps=7)\n"

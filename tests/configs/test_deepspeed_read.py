@@ -175,7 +175,8 @@ def test_a_program_that_is_not_here_may_have_other_main_defaults(tmp_path):
     )
     own, example = olr.read_configs(path)
     assert any(
-        note.startswith("grpo.py is not read, and may have other defaults for learning_rate") for note in own.notes
+        note.startswith("grpo.py is not found from here, and may have other defaults for learning_rate")
+        for note in own.notes
     )
     assert not any("may have other defaults" in note for note in example.notes)
 

@@ -66,7 +66,7 @@ PLANS = {
     ),
     "a module of the user's may have other defaults": (
         "m.sh", "torchrun --nproc_per_node 1 -m train --learning_rate 1e-5 --max_steps 40 --per_device_train_batch_size 1 --train_file a",
-        {}, olr.Linear(1e-5, 40), "train is not read, and may have other defaults for lr_scheduler_type",
+        {}, olr.Linear(1e-5, 40), "train is not found from here, and may have other defaults for lr_scheduler_type",
     ),
     "the older name of the batch size": (
         "o.sh", f"{RUN} --per_gpu_train_batch_size 5 --num_train_epochs 1", {"num_examples": 80}, olr.Cosine(1e-5, 16),

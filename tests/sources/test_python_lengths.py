@@ -350,7 +350,7 @@ def test_a_missing_script_may_have_other_defaults(tmp_path):
         tmp_path, "python other.py --path y --save_total_limit 1 --learning_rate 1e-4 --max_steps 9", "run.sh"
     )
     assert (
-        "other.py is not read, and may have other defaults for lr_scheduler_type, warmup_steps, or a schedule, batches or a loop of its own"
+        "other.py is not found from here, and may have other defaults for lr_scheduler_type, warmup_steps, or a schedule, batches or a loop of its own"
         in config.notes
     )
 
