@@ -61,6 +61,8 @@ def training_commands(
         raise ConfigError(
             f"{path}: {len(ran)} commands are too many; write the one that matters to a script of its own"
         )
+    windows = [made.line for made in ran if made.words[-1] == "^"]
+    ran = [made for made in ran if made.words[-1] != "^"]
     kept: list[Source] = []
     cut: list[str] = []
     evaluations: list[str] = []
@@ -76,6 +78,11 @@ def training_commands(
         for config in found or ([with_own_parser(source)] if _trains(source) else []):
             lines = _option_lines(config.command, text) if config.form == "command" else {}
             kept.append(dataclasses.replace(config, lines=lines))
+    if windows:
+        what = f"the command in line {windows[0]} is continued by ^, as in a batch file of Windows; write \\ there"
+        if not kept:
+            raise ConfigError(f"{path}: {what}")
+        kept = [source.noted(f"{what}; until then it is left out") for source in kept]
     if not kept and cut:
         raise ConfigError(f"{path}: {cut[0]}; take the comment out, or write the missing \\")
     if not kept:

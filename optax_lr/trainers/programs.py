@@ -150,7 +150,7 @@ def _of_a_script(source: Source, found: Recognised, absent: Sequence[str]) -> st
 
 
 def _where(source: Source) -> tuple[str, str]:
-    """Why the script or module of a command is not read, and where it would be; the latter is empty where nobody knows."""
+    """Why the script or module of a command is not read, and where it would be; the latter is empty where that is not known."""
     program = source.program_name
     file = program if program.endswith(".py") else f"{program.replace('.', '/')}.py"
     path, outside = source.file(file)

@@ -271,6 +271,17 @@ def test_a_module_that_a_command_starts_is_read_as_a_script_is(tmp_path, file, s
     assert not any("not read" in note for note in config.notes)
 
 
+def test_a_command_that_is_continued_as_on_windows_is_no_plan(tmp_path):
+    windows = "accelerate launch --num_processes 1 ^\n  t.py --learning_rate 1e-4 ^\n  --save_strategy no ^\n  --max_steps 9\n"
+    with pytest.raises(
+        olr.ConfigError, match=r"line 1 is continued by \^, as in a batch file of Windows; write \\ there"
+    ):
+        scripts(tmp_path, windows)
+    (config,) = scripts(tmp_path, f"{windows}\n{windows}".replace("^", "\\", 3))
+    assert config.plan().max_steps == 9
+    assert any("line 6 is continued by ^" in note for note in config.notes)
+
+
 @pytest.mark.parametrize(
     ("name", "line", "message"),
     [
