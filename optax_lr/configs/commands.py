@@ -86,7 +86,7 @@ def training_commands(
     if not kept and cut:
         raise ConfigError(f"{path}: {cut[0]}; take the comment out, or write the missing \\")
     if not kept:
-        raise ConfigError(f"{path}: {evaluations[0] if evaluations else what_it_has(every, text)}")
+        raise ConfigError(f"{path}: {evaluations[0] if evaluations else what_it_has(every, text, folder)}")
     return renamed(path, kept)
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os.path
 import re
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from pathlib import Path
 
 from optax_lr.launchers import program_of
 from optax_lr.sources import shell
-from optax_lr.sources.errors import STATE
 from optax_lr.sources.marks import MARK, readable
+from optax_lr.sources.source import Source
 from optax_lr.text import start_of
+from optax_lr.trainers.not_recognised import read_or
+from optax_lr.trainers.usual_names import state_with
 
 _NOTHING = "no command of this script gives an option of a schedule, such as --learning_rate"
 _VALUE = r"(?:\"[^\"\n]*\"|'[^'\n]*'|[^\s,;'\")]+)"
@@ -20,6 +24,7 @@ _OPTION = re.compile(rf"(?<![\w$./{{-])(?:--|\+\+?)(?:[\w.]{{1,80}}[._])?(?:lr|l
 _SETTING = re.compile(
     rf"{_OPTION.pattern}|(?<![\w$./{{-])(?:[\w.]{{1,80}}[._])?(?:lr|learning_rate)['\"]?(?:=|:[ \t]+){_VALUE}"
 )
+_CHOSEN = re.compile(r"\+*([a-z]\w*)=([\w-]+(?:/[\w-]+)*)")  # a file of Hydra, by the folder and its name
 _TO_FILL_IN = re.compile(r"__|\{\{|@@|%%|<\w")
 _MARKED = re.compile(r"(?<!<)<<-?[ \t]*(['\"]?)(\w+)\1")
 _MOST_DOCUMENTS = 50
@@ -28,18 +33,20 @@ _SHELLS = ("bash", "sh", "zsh", "source", ".")
 _EDITORS = ("jq", "grep", "git", "test", "[", "export", "set")
 
 
-def what_it_has(ran: Sequence[shell.Ran], text: str) -> str:
-    """One line on a script in which no command trains.
+def what_it_has(ran: Sequence[shell.Ran], text: str, folder: Path) -> str:
+    """One line on a script in which no command trains; `folder` is where it is.
 
-    >>> what_it_has([], "python - <<EOF\\nargs = TrainingArguments(learning_rate=1e-4)\\nEOF\\n")
+    >>> what_it_has([], "python - <<EOF\\nargs = TrainingArguments(learning_rate=1e-4)\\nEOF\\n", Path())
     'line 1 runs Python code of this script, with learning_rate=1e-4 in line 2; write that code to a .py file, and read that'
     """
     lines = text.splitlines()
-    found = next(chain(_in_commands(ran), _in_documents(lines), _in_lines(ran, lines)), "")
+    found = next(
+        chain(_in_commands(ran, folder), _in_documents(lines), _in_lines(ran, lines), _of_hydra(ran, folder)), ""
+    )
     return found or _NOTHING + _to_read(ran)
 
 
-def _in_commands(ran: Sequence[shell.Ran]) -> Iterator[str]:
+def _in_commands(ran: Sequence[shell.Ran], folder: Path) -> Iterator[str]:
     """The commands that have a rate among their words."""
     for made in ran:
         found = _SETTING.search(" ".join(str(readable(word)) for word in made.words))
@@ -56,7 +63,32 @@ def _in_commands(ran: Sequence[shell.Ran]) -> Iterator[str]:
         elif name and head not in _EDITORS:
             file = name if name.endswith(".py") else f"{name.replace('.', '/')}.py" if "-m" in made.words else ""
             own = f"only {readable(name)} in line {made.line} knows the use of {shown}"
-            yield f"{own}; read {readable(file)}, or {STATE}" if file else f"{own}; {STATE}"
+            source = Source(
+                "", dict(program[0].options), {}, "command", folder=folder, below=made.below, program=program[0]
+            )
+            yield f"{own}; {read_or(source, file) if file else ''}{state_with(source)}"
+
+
+def _of_hydra(ran: Sequence[shell.Ran], folder: Path) -> Iterator[str]:
+    """The files that commands choose in the folders of Hydra, as `python train.py experiment=sft` does."""
+    for made in ran:
+        started = program_of(made.words, made.environment)
+        if started is None:
+            continue
+        for word in started[0].positional:
+            if (chosen := _CHOSEN.fullmatch(word)) is None:
+                continue
+            group, name = chosen.groups()
+            places = [place / (made.below or "") for place in (folder, Path())]
+            places += [place / os.path.dirname(started[0].name) for place in places]
+            found: list[Path] = []
+            with contextlib.suppress(OSError, ValueError):  # such as a name that is too long
+                found += [path for place in places for path in place.glob(f"conf*/{group}/**/{name}.y*ml")]
+            what = f"line {made.line} starts {readable(started[0].name)} with {word}"
+            if found:
+                yield f"{what}, as programs of Hydra are; the settings may be in {os.path.relpath(found[0])}: read that"
+            elif group == "experiment":
+                yield f"{what}, as programs of Hydra are; read {group}/{name}.yaml in the folder of its configs"
 
 
 def _in_documents(lines: Sequence[str]) -> Iterator[str]:

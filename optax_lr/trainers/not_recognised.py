@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from optax_lr.sources.files import ELSEWHERE, NOT_FOUND
+from optax_lr.sources.errors import STATE, ConfigError
+from optax_lr.sources.files import ELSEWHERE, NOT_FOUND, text_of
 from optax_lr.sources.loading_script import program_of
 from optax_lr.sources.marks import is_known, readable
+from optax_lr.sources.python import script_sources
+from optax_lr.sources.python.nothing import NOTHING
 from optax_lr.sources.source import Source
 from optax_lr.text import start_of
 from optax_lr.trainers.base import Trainer
@@ -91,8 +94,20 @@ def _command(source: Source, trainers: Mapping[str, Trainer]) -> str:
             title = trainers[name].title if name != "hf" else "transformers' Trainer"
             return f"only {what} knows the use of {options}; if it is {title}, name it with --trainer {name}"
     file = what if what.endswith(".py") else f"{what.replace('.', '/')}.py"
-    here = f"read {file}" if source.file(file)[0] is not None else f"{file} {NOT_FOUND}; {ELSEWHERE}"
-    return f"only {what} knows the use of {options}; {here}, or {state_with(source)}"
+    return f"only {what} knows the use of {options}; {read_or(source, file)}{state_with(source)}"
+
+
+def read_or(source: Source, file: str) -> str:
+    """The advice to read a Python script, with the word before another one; empty where that script says the other one, too."""
+    path, _ = source.file(file)
+    if path is None:
+        return f"{readable(file)} {NOT_FOUND}; {ELSEWHERE}, or "
+    try:
+        script_sources(file, text_of(str(path)), path.parent)
+    except ConfigError as error:
+        if str(error).endswith((STATE, NOTHING)):
+            return ""
+    return f"read {file}, or "
 
 
 def _reads(source: Source, name: str, section: tuple[str, ...], trainers: Mapping[str, Trainer]) -> bool:

@@ -150,7 +150,7 @@ def _usual(name: str, value: object) -> object:
         return None
     if name in ("learning_rate", "warmup_ratio"):
         return number if 0 < number < 1 else None
-    return int(number) if 1 < number < 10**9 and number == int(number) else None
+    return int(number) if 0 < number < 10**9 and number == int(number) else None
 
 
 def _leaves(values: object, place: str = "", depth: int = 6) -> Iterator[tuple[str, object]]:

@@ -98,7 +98,7 @@ def test_values_that_a_script_does_not_determine_are_refused(tmp_path, text, mes
         ("python -c 'f(learning_rate=1e-4)'", "line 1 runs Python code of this script, with learning_rate=1e-4; write that code to a .py file"),
         ("tmux new -d\ntmux send-keys 'python t.py --learning_rate 1e-4' C-m", "line 2 hands a command with --learning_rate 1e-4 to tmux"),
         ("cat seeds | xargs -I{} python t.py --learning_rate 1e-4 --seed {}", "line 1 hands a command with --learning_rate 1e-4 to xargs"),
-        ("cd x\npython -m my.train --lr 1e-6 --epochs 2", "only my.train in line 2 knows the use of --lr 1e-6; read my/train.py"),
+        ("cd x\npython -m my.train --lr 1e-6 --epochs 2", "only my.train in line 2 knows the use of --lr 1e-6; my/train.py is not found from the folder of this file"),
         ("lr=2e-5\ntorchrun f.py --config-name=a optim.lr=$lr", "only f.py in line 2 knows the use of optim.lr=2e-5"),
         ("J=$(mktemp)\ncat > $J <<'E'\npython t.py --learning_rate ___RATE___\nE\nsed -i s/___RATE___/$LR/ $J\nsbatch $J", "line 2 writes a file with --learning_rate ___RATE___ in line 3, which is to be filled in"),
         ('C="python t.py --lr $1"\nif [ $# = 4 ]; then C="torchrun --nproc_per_node 4 t.py --lr 3"; fi\neval $C', "line 3 runs $C, which differs between branches of the script, with --lr $1 in line 1"),
@@ -110,6 +110,25 @@ def test_a_script_without_a_training_command_is_refused_with_the_line_that_matte
         scripts(tmp_path, text)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_hydras_words_say_is_filled_in_and_found(tmp_path):
+    (tmp_path / "main.py").write_text("from mine import train\ntrain()\n")
+    words = "optim.lr=2e-6 optim.lr_warmup_steps=100 optim.lr_scheduler_type=linear trainer.total_training_steps=1"
+    with pytest.raises(olr.ConfigError) as caught:
+        scripts(tmp_path, f"torchrun main.py {words}")
+    given = "--set learning_rate=2e-06 --set lr_scheduler_type=linear --set warmup_steps=100 --set max_steps=1"
+    assert str(caught.value).endswith(f"knows the use of optim.lr=2e-6; state the schedule: optax-lr show {given}")
+    with pytest.raises(olr.ConfigError, match=r"only other\.py .*; other\.py is not found from .*; start optax-lr"):
+        scripts(tmp_path, f"torchrun other.py {words}")
+    with pytest.raises(
+        olr.ConfigError, match=r"line 2 starts src/t\.py with experiment=big,.* read experiment/big\.yaml in"
+    ):
+        scripts(tmp_path, "cd /data\npython src/t.py experiment=big")
+    (tmp_path / "configs" / "experiment" / "old").mkdir(parents=True)
+    (tmp_path / "configs" / "experiment" / "old" / "big.yaml").write_text("a: 1\n")
+    with pytest.raises(olr.ConfigError, match=r"the settings may be in \S*configs/experiment/old/big\.yaml: read that"):
+        scripts(tmp_path, "cd /data\npython src/t.py experiment=big")
 
 
 def test_a_script_that_another_one_starts_with_options_is_named(tmp_path):

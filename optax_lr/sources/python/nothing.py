@@ -40,6 +40,9 @@ _READ = re.compile(r"hyperparams|param_groups|_lr\(|\.item\(")  # from an optimi
 _RATE = re.compile(r"(?i)(?:b|base_|peak_|max_|init(?:ial)?_)?(?:lr|learning_?rate)")
 
 
+NOTHING = "this script makes no schedule, and states no rate; read the script, the command or the YAML file that trains"
+
+
 def why_nothing(script: Script, is_config: Callable[[str], bool | None] = lambda _: None) -> str:
     """One line on what a script has instead of a config, and what to do.
 
@@ -75,7 +78,7 @@ def why_nothing(script: Script, is_config: Callable[[str], bool | None] = lambda
     if elsewhere := _elsewhere(script, f", with {rate.text}" if rate else "", is_config):
         return elsewhere
     if rate is None:
-        return "this script makes no schedule, and states no rate; read the script, the command or the YAML file that trains"
+        return NOTHING
     return f"only the code of this script knows the use of {rate.text}; {stated(learning_rate=rate.value or 'RATE')}"
 
 
