@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from optax_lr.configs.named_file import with_launcher
+from optax_lr.configs.named_file import named_file, with_launcher
 from optax_lr.configs.private import Disguise, plain, words_of
 from optax_lr.sources.errors import STATE, BranchError, ConfigError
 from optax_lr.sources.files import text_of
@@ -83,7 +83,8 @@ def configs_of_script(command: Source, files: Mapping[str, str], values: Mapping
     ]
     command = dataclasses.replace(command, notes=(*command.notes, *late))
     complete = _as_called if calls else _as_parsed
-    found = [dataclasses.replace(config, origin=no_origin) for config in found]  # whose texts are those of the script
+    origin = _origin_of(named_file(command))
+    found = [dataclasses.replace(config, origin=origin) for config in found]  # no texts of the script itself
     if not private:
         return [complete(config, command, name) for config in found]
     known = [*words_of(command.command), *reader.script.options.names]
@@ -99,6 +100,13 @@ def _beside(command: Source, path: Path) -> Path:
     """The folder in which Python looks for the modules of a script: its own, or for `-m package.module` that of the package."""
     module = command.command.module
     return path.parents[module.count(".") + (path.name == "__main__.py")] if module else path.parent
+
+
+def _origin_of(file: str | None) -> Callable[[str], str]:
+    """Where the keys that a call unpacks come from, if the command names a `file` of settings."""
+    if file is None or not is_known(file):
+        return no_origin
+    return lambda text: f"the command names {file}; read that file" if text.endswith(".") else ""
 
 
 def with_own_parser(command: Source) -> Source:

@@ -37,8 +37,9 @@ def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], s
         if key.startswith("*"):
             what = key if key.startswith("**") else f"argument {key[1:]}"
             origin = f"; {made}" if (made := source.origin(f"{key.lstrip('*')}.")) else ""
-            way = "write the keys to a YAML file" if trainer.takes is None else STATE
-            raise source.error(f"{what} of the call is not a literal and may hold any setting{origin}; {way}")
+            way = "; write the keys to a YAML file" if trainer.takes is None else f"; {STATE}"
+            way = "" if "; read " in origin else way
+            raise source.error(f"{what} of the call is not a literal and may hold any setting{origin}{way}")
     unknown |= {key: str(readable(value)) for key, value in values.items() if not is_known(value)}
     assigned = [word.partition("=") for word in source.positional]
     stated = unknown | {

@@ -17,7 +17,7 @@ _PARSERS = re.compile(r"HfArgumentParser|TrlParser|parse_(?:json|yaml)_file")
 _HYDRA = re.compile(r"@hydra\.main\(([^()]*)\)")
 # Names of scripts that do something else with a config than to train.
 _NO_TRAINING = re.compile(
-    r"(?:^|_)(?:eval\w*|test\w*|infer\w*|predict\w*|generat\w*|demo|export\w*|plot\w*|convert\w*|download\w*|preprocess\w*|upload\w*)"
+    r"(?:^|_)(?:eval\w*|test\w*|infer\w*|predict\w*|gen\w*|demo|export\w*|plot\w*|convert\w*|download\w*|preprocess\w*|upload\w*)"
     r"(?:_|$)"
 )
 _MOST = 50  # scripts that are looked into

@@ -189,4 +189,5 @@ def _of_a_file(source: Source, found: Recognised, reading: Reading, absent: Sequ
     if not shown or by_class:
         return ""
     why = f"{', '.join(shown)} show{'' if shown[1:] else 's'} that another program reads this file"
-    return f"{why}, which may have {_others(absent)}a schedule of its own"
+    of_command = " or one of a DeepSpeed config that its command names" if section else ""
+    return f"{why}, which may have {_others(absent)}a schedule of its own{of_command}"

@@ -125,3 +125,16 @@ def test_no_text_of_the_file_is_in_a_message(tmp_path):
         assert "hunter" not in str(caught.value)
     (config,) = olr.read_configs(folder(tmp_path))
     assert "hunter" not in repr((config, config.notes, config.plan().notes))
+
+
+def test_a_mapping_that_is_unpacked_may_be_in_the_file_that_the_command_names(tmp_path):
+    script = "from transformers import TrainingArguments\nfrom mine import load\nc = load(args.config)\nTrainingArguments(**c['a'])\n"
+    folder(tmp_path, f"import argparse\nargs = argparse.ArgumentParser().parse_args()\n{script}")
+    run = tmp_path / "run.sh"
+    for words, way in (
+        ("--config conf/a.yaml --deepspeed ds.json", "; the command names conf/a.yaml; read that file$"),
+        ("--deepspeed ds.json", "may hold any setting; write the keys to a YAML file$"),
+    ):
+        run.write_text(f"deepspeed train.py {words}\n")
+        with pytest.raises(olr.ConfigError, match=way):
+            olr.read_config(run)

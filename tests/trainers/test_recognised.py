@@ -523,6 +523,7 @@ def test_defaults_of_a_custom_program(tmp_path):
         olr.read_config(path)
     (note,) = olr.read_config(path, values={"lr_scheduler_type": "cosine"}).notes
     assert note.startswith("the section training shows that another program reads this file, which may have other")
+    assert note.endswith("a schedule of its own or one of a DeepSpeed config that its command names")
     assert olr.read_config(path, trainer="hf").settings.lr_scheduler_type == "linear"
     path.write_text("adapter_of_mine: a\nlearning_rate: 0.0001\nnum_train_epochs: 1\nper_device_train_batch_size: 4\n")
     (note,) = olr.read_config(path).notes
