@@ -112,7 +112,7 @@ def _what_is_missing(source: Source, missing: Mapping[str, str]) -> str:
             return f"{what}: the parts of a schedule are not literals; {STATE}"
         verb, its = ("are not literals", "their values") if len(missing) > 1 else ("is not a literal", "its value")
         found = dict.fromkeys(origin for text in missing.values() if (origin := source.origin(text)))
-        origins = sorted(found, key=lambda origin: "; read " in origin)  # what to read is said last
+        origins = sorted(found, key=lambda origin: "; read " in origin)  # what to read comes last
         if len(origins) > _MOST_ORIGINS or any("; read " in origin for origin in origins[:-1]):
             origins = []
         origin = "".join(f"; {origin}" for origin in origins)

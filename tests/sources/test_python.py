@@ -300,6 +300,7 @@ def test_processes_that_a_script_starts(tmp_path, line, count):
         ("lr = 1\nif fast():\n    lr = 2\nTrainingArguments(learning_rate=lr)", "lr is set in lines 2 and 4; give its value with --set learning_rate=VALUE"),
         ("def f(n):\n    TrainingArguments(num_train_epochs=n)\nf(3)\nf(n=a.b)", "n is an argument of f(), which is given as 3 (line 4) and a.b (line 5); give its value"),
         ("a, b = g(), h()\nx = 1\nx = i()\nTrainingArguments(learning_rate=x, warmup_steps=a.w)", "x is set in lines 3 and 4; a is g() in line 2; give their values"),
+        ("import hydra\n@hydra.main(config_path='conf', config_name='sft')\ndef main(cfg):\n    TrainingArguments(learning_rate=cfg.lr)", "cfg is the config in conf/sft.yaml that Hydra composes; give its value"),
         ("def main(cfg):\n    TrainingArguments(**cfg.train)", "may hold any setting; cfg is an argument of main(); write the keys"),
         ("TrainingArguments(learning_rate=a.lr * b.scale)", "b.scale is not a literal; give its value"),
     ],

@@ -7,7 +7,7 @@ import re
 
 from optax_lr.sources.python.constructors import HOMES
 from optax_lr.sources.python.imports import Program, file_name
-from optax_lr.sources.python.syntax import Named, places_of, texts_of
+from optax_lr.sources.python.syntax import Named, keyword_of, places_of, texts_of
 from optax_lr.sources.python.unread import KNOWN
 from optax_lr.text import start_of, words
 
@@ -49,8 +49,25 @@ def origin_of(script: Program, text: str, depth: int = 3) -> str:
             return _imported(script, called, module) if called[:1].isupper() else f"{is_made}, of {module}"
         further = origin_of(script, ast.unparse(made[0]), depth - 1)
         return f"{is_made}, and {further}" if further else is_made
-    functions = {scope.function.name for scope in scopes if isinstance(scope.function, Named)}
-    return f"{name} is an argument of {functions.pop()}()" if not made and len(functions) == 1 else ""
+    functions = {scope.function for scope in scopes if isinstance(scope.function, Named)}
+    if made or len(functions) != 1:
+        return ""
+    function = functions.pop()
+    return f"{name} is {_of_hydra(script, function) or f'an argument of {function.name}()'}"
+
+
+def _of_hydra(script: Program, function: Named) -> str:
+    """The config that Hydra passes to a function with `@hydra.main`; empty for any other function."""
+    for decorator in function.decorator_list:
+        if isinstance(decorator, ast.Call) and script.qualified(decorator.func) == "hydra.main":
+            parts = [
+                given.value
+                for key in ("config_path", "config_name")
+                if isinstance(given := keyword_of(decorator, key), ast.Constant)
+            ]
+            named = f" in {'/'.join(map(str, parts)).removesuffix('.yaml')}.yaml" if len(parts) == 2 else ""
+            return f"the config{named} that Hydra composes"
+    return ""
 
 
 def _of_name(script: Program, name: str) -> str:
