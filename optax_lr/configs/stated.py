@@ -39,6 +39,10 @@ def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], s
             origin = f"; {made}" if (made := source.origin(f"{key.lstrip('*')}.")) else ""
             way = "; write the keys to a YAML file" if trainer.takes is None else f"; {STATE}"
             way = "" if "; read " in origin else way
+            later = [text for text in unknown.values() if text.endswith("(set later)")]
+            if later and trainer.takes is None:
+                text = later[0].removesuffix(" (set later)")
+                way = f"; {text} is set later, so that the schedule may change; {STATE}"
             raise source.error(f"{what} of the call is not a literal and may hold any setting{origin}{way}")
     unknown |= {key: str(readable(value)) for key, value in values.items() if not is_known(value)}
     assigned = [word.partition("=") for word in source.positional]

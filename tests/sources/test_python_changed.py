@@ -158,3 +158,25 @@ def test_a_dict_whose_entries_name_the_folder_of_merged_weights_is_read(tmp_path
     path.write_text(text + "merge(C, other)\n")
     with pytest.raises(olr.ConfigError, match="is not a literal"):
         olr.read_config(path)
+
+
+CLIENT = """
+from transformers import Trainer, TrainingArguments
+class Client:
+    def __init__(self, config):
+        self.arguments = TrainingArguments('o', learning_rate=1e-4, max_steps=9)
+    def fit(self, turn):
+        self.arguments.learning_rate = 1e-4 / turn
+        Trainer(args=self.arguments).train()
+"""
+
+
+def test_a_method_that_another_file_may_call_changes_arguments(tmp_path):
+    (tmp_path / "a.py").write_text(CLIENT)
+    with pytest.raises(olr.ConfigError, match=r"learning_rate=self\.arguments\.learning_rate \(set later\)"):
+        olr.read_config(tmp_path / "a.py")
+    (tmp_path / "a.py").write_text(CLIENT.replace("learning_rate=1e-4, max_steps=9", "**config"))
+    with pytest.raises(olr.ConfigError, match=r"self\.arguments\.learning_rate is set later, so that the schedule may"):
+        olr.read_config(tmp_path / "a.py")
+    (tmp_path / "a.py").write_text(CLIENT.replace("self.arguments.learning", "self.other.learning"))
+    assert olr.read_config(tmp_path / "a.py").settings.learning_rate == 1e-4

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from optax_lr.sources.python.constructors import HOMES
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.scopes import Binding, Call, Scope
-from optax_lr.sources.python.syntax import Named, attributes_of, is_none, keyword_of, texts_of
+from optax_lr.sources.python.syntax import Named, argument_names, attributes_of, is_none, keyword_of, texts_of
 from optax_lr.sources.python.unread import KNOWN
 from optax_lr.text import words
 
@@ -70,10 +70,15 @@ class Overrides:
     def set_later(self, made: Call) -> Iterator[tuple[str, str, ast.expr | None]]:
         """The owner, the name and the value of each attribute that is set on an object; None for a value that is not read.
 
-        What is set after the run, or in a function that nothing uses, is left out; `made` is the call that makes the arguments.
+        What is set after the run, or in a function that nothing uses, is left out; a method may be used by other files. `made`
+        is the call that makes the arguments.
         """
         for (owner, name), found in self._assigned.items():
-            kept = [(binding.value, certain) for binding, certain in found if self._before_the_run(made, binding)]
+            kept = [
+                (binding.value, certain and not self._is_unused(binding.scope.function))
+                for binding, certain in found
+                if self._before_the_run(made, binding)
+            ]
             if kept:
                 yield owner, name, kept[0][0] if len(kept) == 1 and kept[0][1] else None
         yield from self._by_call
@@ -81,15 +86,19 @@ class Overrides:
     def _before_the_run(self, made: Call, binding: Binding) -> bool:
         """Whether a statement may run between the call that makes the arguments and the training."""
         scope = binding.scope
-        function = scope.function
         if (
-            isinstance(function, Named)
-            and scope is not made.scope
-            and function.name not in self._used
-            and not function.decorator_list
+            scope is not made.scope
+            and self._is_unused(scope.function)
+            and argument_names(scope.function)[:1] != ["self"]
         ):
             return False
         return binding.line <= self._first_run.get(scope, binding.line)
+
+    def _is_unused(self, function: object) -> bool:
+        """Whether nothing in this file uses a function."""
+        if not isinstance(function, Named) or function.name.startswith("__"):
+            return False
+        return function.name not in self._used and not function.decorator_list
 
 
 def _assigned(script: Script) -> dict[tuple[str, str], list[tuple[Binding, bool]]]:

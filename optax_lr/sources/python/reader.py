@@ -429,7 +429,11 @@ class Reader:
                 else:
                     found.take(name, value, call.scope)
                 seen.add(name)
-            elif owner != "self" and name in _SETTINGS and (name in found.values or owner.endswith("args")):
+            elif (
+                owner not in ("self", "state")
+                and name in _SETTINGS
+                and (name in found.values or owner.endswith("args"))
+            ):
                 what = f"{owner}.{name} is set in this script"
                 notes.append(f"{what}; if it belongs to these arguments, give it with --set")
         if (made := self._overrides.optimizer) is not None:
@@ -456,6 +460,8 @@ class Reader:
         for scope in self.script.scopes:
             for name in scope.names:
                 bound.setdefault(name, []).extend(scope.values(name))
+        for (owner, name), bindings in self.script.attributes.items():
+            bound.setdefault(f"{owner}.{name}", []).extend(binding.value for binding in bindings)
         holders = {
             name
             for name, values in bound.items()
