@@ -10,6 +10,7 @@ from pathlib import Path
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.files import text_of
+from optax_lr.sources.source import Source
 
 _LOADS = re.compile(r"\b(?:json|yaml|toml|tomllib|tomli|OmegaConf)\.\w*load")
 # These parsers make training arguments of a file, with nothing added.
@@ -31,8 +32,11 @@ def note_on_script(path: Path) -> str | None:
     return None
 
 
-def program_of(path: Path) -> str:
+def program_of(source: Source) -> str:
     """The script next to a file, or in the folder above, that loads the file itself or by Hydra; empty for none."""
+    if source.folder is None or not source.name or source.program or source.form not in ("yaml", "json", "toml"):
+        return ""  # a command names its program
+    path = source.folder / Path(source.name.partition("#")[0]).name
     return next(
         (str(script) for script, text in _scripts(path) if _loads(path, text) or _by_hydra(path, script, text)), ""
     )

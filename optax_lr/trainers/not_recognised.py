@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 
 from optax_lr.sources.errors import STATE, ConfigError
 from optax_lr.sources.files import ELSEWHERE, NOT_FOUND, text_of
@@ -58,20 +57,13 @@ def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
     if rates:
         shown = ", ".join(f"{place} {start_of(str(value), 30)}" for place, value in rates[:4])
         more = f" and {len(rates) - 4} more" if len(rates) > 4 else ""
-        program = _program(source) or "that"
+        program = program_of(source) or "that"
         return f"only the program that reads this file knows the use of {shown}{more}; read {program}, or {state_with(source)}"
     scripts = [word for text in _texts(source.values) for word in re.findall(r"[\w./-]+\.(?:sh|py)\b", text)]
     if scripts:
         return f"no setting of a schedule is there, such as learning_rate; {scripts[-1]} is named: read that"
     seen = ", ".join(str(key) for key in list(source.values)[:5]) or "nothing"
     return f"no setting of a schedule is there, such as learning_rate, but {seen}; read the file or the command of the training"
-
-
-def _program(source: Source) -> str:
-    """The script near a file that loads it; empty for none."""
-    if source.folder is None or source.form not in ("yaml", "json", "toml"):
-        return ""
-    return program_of(source.folder / Path(source.name.partition("#")[0]).name)
 
 
 def _of_method(values: Mapping[str, object]) -> tuple[str, ...]:

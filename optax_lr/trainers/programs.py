@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from optax_lr.sources.files import ELSEWHERE, folder_for
+from optax_lr.sources.loading_script import program_of
 from optax_lr.sources.python.constructors import HOMES
 from optax_lr.sources.source import Source
 from optax_lr.text import words
@@ -181,9 +182,10 @@ def _of_a_file(source: Source, found: Recognised, reading: Reading, absent: Sequ
     """The note on a section or keys that transformers' parser does not take; empty where there are none."""
     section, by_class = ".".join(found.section), found.by.startswith(TARGET)
     if section and "lr_scheduler_type" in absent and not (by_class or found.by.startswith("--trainer")):
+        program = program_of(source) or "the program that reads this file"
         raise source.error(
-            f"lr_scheduler_type is not under {section}, and the program that reads this file may have a default of its own; "
-            f"give it with --set lr_scheduler_type=VALUE, or take that of transformers with --trainer {found.trainer}"
+            f"lr_scheduler_type is not under {section}, and {program} may have a default of its own; give it with "
+            f"--set lr_scheduler_type=VALUE, or take that of transformers with --trainer {found.trainer}"
         )
     shown = [f"the section {section}"] if section else reading.unknown[:3]
     if not shown or by_class:

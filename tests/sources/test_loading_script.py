@@ -59,4 +59,7 @@ def test_the_program_of_a_file_that_only_it_understands(tmp_path, script, named)
     (tmp_path / "run.py").write_text(script)
     with pytest.raises(olr.ConfigError) as refused:
         olr.read_config(tmp_path / "conf" / "pretrain.yaml")
+    (tmp_path / "run.sh").write_text("python mine.py --config conf/pretrain.yaml\n")  # which names its own program
+    with pytest.raises(olr.ConfigError, match="read that, or state the schedule"):
+        olr.read_config(tmp_path / "run.sh")
     assert f"; read {tmp_path / 'run.py' if named else 'that'}, or state the schedule" in str(refused.value)

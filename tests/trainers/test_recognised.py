@@ -521,6 +521,10 @@ def test_defaults_of_a_custom_program(tmp_path):
     path.write_text("model: {name: m}\ntraining: {learning_rate: 0.0001, num_train_epochs: 1, save_steps: 5}\n")
     with pytest.raises(olr.ConfigError, match="lr_scheduler_type is not under training, and the program that reads"):
         olr.read_config(path)
+    (tmp_path / "train.py").write_text("import yaml\nyaml.safe_load(open('run.yaml'))\n")
+    with pytest.raises(olr.ConfigError, match=r"is not under training, and \S*train\.py may have a default of its own"):
+        olr.read_config(path)
+    (tmp_path / "train.py").unlink()
     (note,) = olr.read_config(path, values={"lr_scheduler_type": "cosine"}).notes
     assert note.startswith("the section training shows that another program reads this file, which may have other")
     assert note.endswith("a schedule of its own or one of a DeepSpeed config that its command names")
