@@ -89,7 +89,9 @@ def by_metric(source: Source) -> str:
     >>> by_metric(Source("a.yaml", {"sched": {"name": "ReduceLROnPlateau"}}, {}, "yaml")).partition(",")[0]
     'sched.name ReduceLROnPlateau follows a metric'
     """
-    leaves = _all_leaves(source)
+    all_of_them = _all_leaves(source)
+    off = tuple(f"{above}." for place, value in all_of_them if (above := _switched_off(place, value)))
+    leaves = [one for one in all_of_them if not f"{one[0]}.".startswith(off)]
     kinds = [(place, value) for place, value in leaves if _name(place) == "lr_scheduler_type"]
     named: list[tuple[str, object]] = [
         (place, value)
@@ -97,7 +99,7 @@ def by_metric(source: Source) -> str:
         if isinstance(value, str) and not _CHOICE.search(place) and _BY_METRIC.fullmatch(value)
     ]
     named += [(place, value) for place, value in kinds if _SHORT.fullmatch(str(value))]
-    named += [(place, value) for place, value in leaves if value and any(map(_BY_METRIC.fullmatch, place.split(".")))]
+    named += [(place, value) for place, value in leaves if any(map(_BY_METRIC.fullmatch, place.split(".")))]
     if not named or any(one not in named for one in kinds):
         return ""
     place, value = named[0]
@@ -105,6 +107,14 @@ def by_metric(source: Source) -> str:
         f"{place} {start_of(str(value), 60)} follows a metric, not the step: it has no curve; olr.reduce_on_plateau is its "
         "optimizer transformation"
     )
+
+
+def _switched_off(place: str, value: object) -> str:
+    """The place of what a value such as `enabled: false` switches off, at its own place or above it; empty for other values."""
+    if str(value).lower() not in ("false", "no", "off", "0"):
+        return ""
+    above, _, name = place.rpartition(".")
+    return above if name in ("enabled", "enable", "use", "active") else place
 
 
 def _all_leaves(source: Source) -> list[tuple[str, object]]:

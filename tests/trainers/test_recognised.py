@@ -108,6 +108,8 @@ REFUSED = [
     ({"lr": 1e-3, "phases": [{"max_steps": 50}, {"until": "end"}], "decay_steps": 7}, "--set warmup_steps=N --set max_steps=N"),
     ({"opt": {"lr": 1e-3}, "sched": {"name": "ReduceLROnPlateau", "patience": 3}}, "sched.name ReduceLROnPlateau follows a metric, not the step: it has no curve"),
     ({"lr": 1e-3, "sched": {"reduce_on_plateau": {"patience": 3}}}, "sched.reduce_on_plateau.patience 3 follows a metric"),
+    ({"lr": 1e-3, "reduce_lr_on_plateau": {"enabled": False, "factor": 0.5}}, "read that, or state the schedule"),
+    (["python", "mine.py", "--lr", "1e-4", "--reduce_on_plateau", "False"], "or state the schedule"),
     ({"lr": 1e-3, "sched": "cosine", "callbacks": {"reduce_lr_on_plateau": True}}, "read that, or state the schedule: optax-lr show --set learning_rate=0.001 --set lr_scheduler_type=cosine"),
     ({"trainer": {"accelerator": "gpu", "max_steps": 9}, "model": {"lr": 0.05, "scheduler": "plateau"}}, "which is not read; model.scheduler plateau follows a metric"),
     (["python", "mine.py", "--lr", "1e-4", "--lr_scheduler", "reduce_on_plateau"], "lr_scheduler reduce_on_plateau follows a metric"),
