@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from optax_lr.configs.named_file import named_file, with_launcher
@@ -16,7 +16,8 @@ from optax_lr.sources.python import Reader
 from optax_lr.sources.python.constructors import TRL
 from optax_lr.sources.python.imports import texts_below
 from optax_lr.sources.python.run_facts import divided_model
-from optax_lr.sources.source import Source, no_origin
+from optax_lr.sources.shell.commands import PASSED_ON
+from optax_lr.sources.source import Source
 from optax_lr.trainers.settings import SETTING_NAMES
 
 # What a program of the Trainer has somewhere: its parsers, dataclasses for them, and the Trainer or one built on it.
@@ -83,7 +84,7 @@ def configs_of_script(command: Source, files: Mapping[str, str], values: Mapping
     ]
     command = dataclasses.replace(command, notes=(*command.notes, *late))
     complete = _as_called if calls else _as_parsed
-    origin = _origin_of(named_file(command))
+    origin = _origin_of(command, name, reader.script.options.names)
     found = [dataclasses.replace(config, origin=origin) for config in found]  # no texts of the script itself
     if not private:
         return [complete(config, command, name) for config in found]
@@ -102,11 +103,13 @@ def _beside(command: Source, path: Path) -> Path:
     return path.parents[module.count(".") + (path.name == "__main__.py")] if module else path.parent
 
 
-def _origin_of(file: str | None) -> Callable[[str], str]:
-    """Where the keys that a call unpacks come from, if the command names a `file` of settings."""
-    if file is None or not is_known(file):
-        return no_origin
-    return lambda text: f"the command names {file}; read that file" if text.endswith(".") else ""
+def _origin_of(command: Source, name: str, options: Collection[str]) -> Callable[[str], str]:
+    """Where keys come from that a call unpacks, and values that the script `name` has from arguments which are not known."""
+    file = named_file(command)
+    unpacked = "" if file is None or not is_known(file) else f"the command names {file}; read that file"
+    also = ", or the YAML file of its --config" if "config" in options else ""
+    passed = f'{name} gets the arguments of this script ("$@"); read its command with them{also}'
+    return lambda text: unpacked if text.endswith(".") else passed if PASSED_ON in command.notes else ""
 
 
 def with_own_parser(command: Source) -> Source:

@@ -112,6 +112,21 @@ def test_a_script_without_a_training_command_is_refused_with_the_line_that_matte
     assert "\n" not in str(caught.value)
 
 
+def test_arguments_that_are_passed_on_to_a_script_are_named(tmp_path):
+    (tmp_path / "t.py").write_text(
+        "import argparse, yaml\nfrom transformers import TrainingArguments\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--config')\np.add_argument('--lr')\nargs = p.parse_args()\nargs.lr = load(args)\n"
+        "TrainingArguments('o', learning_rate=args.lr, max_steps=9)\n"
+    )
+    named = r't\.py gets the arguments of this script \("\$@"\); read its command with them, or the YAML file of its --config, or'
+    with pytest.raises(
+        olr.ConfigError, match=rf"learning_rate=args\.lr is not a literal; {named} give its value with --set"
+    ):
+        scripts(tmp_path, 'python t.py --seed 1 "$@"').pop().plan()
+    with pytest.raises(olr.ConfigError, match=r"learning_rate=args\.lr is not a literal; give its value with --set"):
+        scripts(tmp_path, "python t.py --seed 1").pop().plan()
+
+
 def test_what_hydras_words_say_is_filled_in_and_found(tmp_path):
     (tmp_path / "main.py").write_text("from mine import train\ntrain()\n")
     words = "optim.lr=2e-6 optim.lr_warmup_steps=100 optim.lr_scheduler_type=linear trainer.total_training_steps=1"

@@ -17,6 +17,7 @@ from optax_lr.sources.shell.shell import Command, Ran, Shell
 from optax_lr.sources.shell.syntax import REDIRECTIONS, Node, line_of, raw
 from optax_lr.sources.shell.tools import TOOLS, follow_tool
 
+PASSED_ON = "the script's own arguments ($@) are taken as none"
 _CONFIG = re.compile(r"\.(?:ya?ml|json|toml|py)$")
 _OWN_ARGUMENTS = (b"$@", b'"$@"', b"$*", b'"$*"')
 
@@ -64,7 +65,7 @@ def _program(shell: Shell, command: Command) -> None:
         if written is not None and written.text is None:
             notes.append(f"{written.by} may change {readable(name)} before the command reads it")
     if command.passes_on:
-        notes.append("the script's own arguments ($@) are taken as none")
+        notes.append(PASSED_ON)
     notes += notes_on(words, shell.placeholders)
     if words[0] in shell.aliases:
         notes.append(f"{words[0]} may be the alias of line {shell.aliases[words[0]]}, which is not followed")
