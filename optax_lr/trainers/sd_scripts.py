@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from optax_lr.numerics import Real
-from optax_lr.sources.errors import STATE
+from optax_lr.sources.documents import document_of
+from optax_lr.sources.errors import STATE, ConfigError
+from optax_lr.sources.files import text_of
 from optax_lr.sources.source import Source, count_of
 from optax_lr.trainers.accelerate_scripts import Loop
 from optax_lr.trainers.base import Data, Reading, Recognised, key_list
@@ -122,6 +124,8 @@ class SdScripts(Loop):
                 "--pretrained_model_name_or_path of sd-scripts is not given; if this is another program, name its trainer with "
                 "--trainer"
             )
+        data = _data_set(source, values)
+        values |= data or {}
         by_epochs = values.get("max_train_epochs") is not None
         unstated = [key for key in _SIZES if key in values and not (by_epochs or count_of(values[key]))]
         values |= dict.fromkeys(unstated)
@@ -129,6 +133,7 @@ class SdScripts(Loop):
         keys.refuse(_NOT_READ, f"of sd-scripts is not read; {state_with(source)}")
         kind = one_of(f"{source.name}: lr_scheduler", keys["lr_scheduler"], _KEYS_OF)
         notes = [*_of_the_optimizer(keys)]
+        notes += [f"{key} is that of the data set in {values['dataset_config']}" for key in data or () if by_epochs]
         rates = self._rates(source, keys)
         rate = rates[0][1]
         warmup = _steps(keys, "lr_warmup_steps")
@@ -147,7 +152,7 @@ class SdScripts(Loop):
             own={
                 "decay": _steps(keys, _DECAY) if kind == "warmup_stable_decay" else 0,
                 "scale": keys.whole(_SCALE) if kind == "inverse_sqrt" else 0,
-                "no_length": _NO_BATCH if keys.get("dataset_config") else "",
+                "no_length": _NO_BATCH if keys.get("dataset_config") and data is None else "",
                 "processes": 1,
             },
         )
@@ -243,6 +248,33 @@ def _flat(values: Mapping[str, object]) -> tuple[dict[str, object], list[str]]:
             flat[key] = value
             twice = [name for name in twice if name != key]
     return flat, twice
+
+
+def _data_set(source: Source, values: Mapping[str, object]) -> dict[str, object] | None:
+    """The keys that the file of `dataset_config` decides, where it has one data set; None where that is not certain.
+
+    Source: `BlueprintGenerator.generate` in `library.config_util`, which takes a key of the data set, else of `general`.
+    """
+    name = values.get("dataset_config")
+    path, _ = source.file(name) if isinstance(name, str) else (None, False)
+    if path is None:
+        return None
+    try:
+        file = document_of(
+            str(name), text_of(str(path)), form="json" if path.suffix == ".json" else "toml", folder=None
+        )
+    except ConfigError:
+        return None
+    sets, general = file.values.get("datasets"), file.values.get("general", {})
+    if not (
+        isinstance(sets, list) and len(sets) == 1 and isinstance(sets[0], Mapping) and isinstance(general, Mapping)
+    ):
+        return None
+    stated = {**general, **sets[0]}
+    batch, buckets = stated.get("batch_size"), stated.get("enable_bucket")
+    if batch is not None and count_of(batch) is None:
+        return None
+    return ({} if batch is None else {"train_batch_size": batch}) | ({"enable_bucket": True} if buckets is True else {})
 
 
 def _runs_of(values: Mapping[str, object]) -> list[str]:

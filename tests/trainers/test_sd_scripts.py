@@ -116,6 +116,31 @@ def test_lengths_that_are_not_known_and_warmups_between_two_updates():
         config.plan(world_size=2)
 
 
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("[[datasets]]\nbatch_size = 5\nenable_bucket = true\n", 16),
+        ("[general]\nbatch_size = 5\n[[datasets]]\nresolution = 512\n", 16),
+        ("[general]\nbatch_size = 5\n[[datasets]]\nbatch_size = 8\n", 10),
+        ("[[datasets]]\nresolution = 512\n", 20),  # the batch of the command
+        ("[[datasets]]\nbatch_size = 5\n[[datasets]]\nbatch_size = 5\n", None),
+        ("[[datasets]]\nbatch_size = 'x'\n", None),
+        ("not TOML", None),
+    ],
+)
+def test_the_batch_of_the_one_data_set_in_a_file(tmp_path, text, steps):
+    (tmp_path / "d.toml").write_text(text)
+    words = [*KOHYA, "--max_train_epochs=2", "--train_batch_size=4", "--dataset_config=d.toml"]
+    (tmp_path / "run.sh").write_text(" ".join(words))
+    config = olr.read_config(tmp_path / "run.sh")
+    if steps is None:
+        with pytest.raises(olr.ConfigError, match="the batch is in the file of dataset_config"):
+            config.plan(num_examples=40)
+    else:
+        assert config.plan(num_examples=40).max_steps == steps
+        assert any(note.startswith("enable_bucket: each bucket") for note in config.notes) == ("bucket" in text)
+
+
 def test_sections_that_each_hold_a_run(tmp_path):
     path = tmp_path / "runs.toml"
     run = '[{}]\npretrained_model_name_or_path = "m"\nnetwork_module = "n"\noutput_name = "o"\nlearning_rate = {}\noptimizer_type = "{}"\n'
