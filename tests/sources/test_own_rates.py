@@ -330,6 +330,10 @@ SET = "for g in optimizer.param_groups: g['lr'] = lr\n"
 TWISTED = {  # each with its note; those with none have the rates of the script
     "range(1, n)": (f"for e in range(1, 41):\n    lr = 0.1 / e\n    {SET}    update()\n", ""),
     "a counter from 100": (f"n = 100\nfor s in range(40):\n    lr = 0.1 / (1 + n)\n    {SET}    update()\n    n += 1\n", ""),
+    "objects with settings": (  # any of them may be asked first whether it depends on the step
+        "class C:\n    w = 9\n\ndef rate(it, a, b, c, d, e, f):\n    if it < a.w or it < b.w or it < c.w or it < d.w or it < e.w or it < f.w:\n"
+        "        return 0.1 * it / a.w\n    return 0.1 / it\n"
+        f"for it in range(40):\n    lr = rate(it, C(), C(), C(), C(), C(), C())\n    {SET}    update()\n", ""),
     "1 is added first": (f"it = 0\nwhile it < 40:\n    it += 1\n    lr = 0.1 * it / 40\n    {SET}    update()\n", ""),
     "an option for the first": (
         "import argparse\np = argparse.ArgumentParser()\np.add_argument('--start', type=int, default=10)\nargs = p.parse_args([])\n"

@@ -711,18 +711,32 @@ def test_packing_by_a_value_of_elsewhere_is_noted(tmp_path):
     [
         ("SFTTrainer(m, args=a, max_seq_length=512)", "max_seq_length of SFTTrainer in line 5"),
         ("Trainer(m, args=a, tokenizer=t)", "tokenizer of Trainer in line 5"),
+        ("DPOTrainer(m, args=a, tokenizer=t)", "tokenizer of DPOTrainer in line 5"),
         ("Trainer(m, args=a, processing_class=t)", ""),
         ("import unsloth\nSFTTrainer(m, args=a, max_seq_length=512)", ""),
     ],
 )
 def test_an_argument_of_a_trainer_shows_older_versions(tmp_path, trainer, older):
-    head = "from transformers import Trainer\nfrom trl import SFTTrainer\n"
+    head = "from transformers import Trainer\nfrom trl import DPOTrainer, SFTTrainer\n"
     text = (
         f"{head}from transformers import TrainingArguments\na = TrainingArguments('o', gradient_accumulation_steps=4)\n"
     )
     (config,) = read(tmp_path, f"{text}{trainer}\n")
     notes = config.plan(num_examples=1002).notes
     assert [note.partition(" is of older")[0] for note in notes] == [older] * bool(older)
+
+
+@pytest.mark.parametrize(
+    ("started", "noted"),
+    [
+        ("[sys.executable, '-m', 'pip', 'install', 'accelerate>=0.33']", False),
+        ("'accelerate launch --num_processes 2 train.py'", True),
+    ],
+)
+def test_a_program_that_may_train_is_noted(tmp_path, started, noted):
+    text = f"import subprocess, sys\nsubprocess.run({started})\nTrainingArguments('o', max_steps=9)\n"
+    (config,) = read(tmp_path, f"{HEAD}{text}")
+    assert any("starts another program, which is not read" in note for note in config.notes) is noted
 
 
 def test_rows_that_a_map_keeps_are_counted(tmp_path):

@@ -362,3 +362,11 @@ def test_a_warmup_that_is_a_fraction_of_the_run_is_refused_where_it_is_not_whole
     assert repr(config.plan(num_examples=80).schedule) == repr(olr.Linear(0.1, 40, 10))
     with pytest.raises(olr.ConfigError, match=r"num_warmup_steps must be a whole number of steps, not 11\.75"):
         config.plan(num_examples=80, max_steps=47)
+
+
+def test_a_trainer_of_command_line_arguments_names_what_to_read(tmp_path):
+    (tmp_path / "main.py").write_text(
+        "import pytorch_lightning as pl\nfrom net import Net\ntrainer = pl.Trainer.from_argparse_args(args)\ntrainer.fit(Net())\n"
+    )
+    with pytest.raises(olr.ConfigError, match="line 3 runs a LightningModule; read the file with its configure_optim"):
+        olr.read_configs(tmp_path / "main.py")

@@ -141,7 +141,7 @@ class Formula:
     ) -> Term:
         """What a test chooses; only one of both where the test does not depend on the step and has a value."""
         names = {part.id for part in ast.walk(test) if isinstance(part, ast.Name)}
-        if not any(local[name]().steps for name in names & local.keys()):
+        if not any(_depends_on_step(local[name]) for name in names & local.keys()):
             known = holds(functools.partial(self.script.value, scope=scope), test)
             if known is not None:
                 return first() if known else second()
@@ -346,6 +346,14 @@ class Formula:
         self.settings.add(key)
         take()
         return Term(lambda step, settings: settings[key], False)
+
+
+def _depends_on_step(made: Callable[[], Term]) -> bool:
+    """Whether a value depends on the step; an object with settings does not."""
+    try:
+        return made().steps
+    except UnknownError:
+        return False
 
 
 def _joined(operation: Operation, parts: Sequence[Term]) -> Term:

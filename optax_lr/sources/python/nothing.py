@@ -29,7 +29,10 @@ _PROGRAMS = {
 }
 # Calls that decide the schedule in another file, by the full name or the last part of it.
 _ELSEWHERE = {
-    r"(?:pytorch_)?lightning\..*Trainer": ("runs a LightningModule", "the file with its configure_optimizers"),
+    r"(?:pytorch_)?lightning\..*Trainer(?:\.from_argparse_args)?": (
+        "runs a LightningModule",
+        "the file with its configure_optimizers",
+    ),
     r"deepspeed\.initialize": ("may take the schedule of its config", "that JSON file"),
     r"(?:.*\.)?(?i:(?:lr|learning_?rate|get|create|make|build|setup)\w*_sched\w*)": ("makes the schedule", ""),
     r"(?:.*\.)?(?:\w*Trainer|(?i:train|fit|fine_?tune|run_train\w*))": ("trains", ""),

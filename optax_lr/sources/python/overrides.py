@@ -210,7 +210,10 @@ def programs_started(script: Script) -> list[str]:
         if call.name in _STARTS and call.node.args:
             given = script.single(call.node.args[0], call.scope) or call.node.args[0]
             text = " ".join(texts_of(part for part in ast.walk(given) if isinstance(part, ast.expr)))
-            if not text or re.search(r"(?i)\.py\b|torchrun|accelerate|deepspeed|train|tune|axolotl|swift", text):
+            installs = re.search(r"\bpip3? install\b", text) is not None
+            if not text or (
+                not installs and re.search(r"(?i)\.py\b|torchrun|accelerate|deepspeed|train|tune|axolotl|swift", text)
+            ):
                 what = f"{call.name} in line {call.node.lineno} starts another program, which is not read"
                 return [f"{what}; this is not the plan of its run"]
     return []

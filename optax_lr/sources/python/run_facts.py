@@ -87,7 +87,8 @@ def older_argument(script: Script) -> str:
     if any(module.partition(".")[0] == "unsloth" for module in script.modules):
         return ""
     for call in script.calls:
-        older = {"transformers.Trainer": _OF_TRAINER, "trl.SFTTrainer": _OF_SFT_TRAINER}.get(call.name, frozenset())
+        trainer = call.name == "transformers.Trainer" or re.fullmatch(r"trl\.\w+Trainer", call.name) is not None
+        older = _OF_SFT_TRAINER if call.name == "trl.SFTTrainer" else _OF_TRAINER if trainer else frozenset()
         for word in call.node.keywords:
             if word.arg in older:
                 return f"{word.arg} of {call.last} in line {word.value.lineno}"
