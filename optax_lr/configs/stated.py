@@ -111,12 +111,17 @@ def _what_is_missing(source: Source, missing: Mapping[str, str]) -> str:
     if source.form in ("python", "notebook"):
         shown = [f"{key} ({text})" if text.startswith("the ") else f"{key}={text}" for key, text in missing.items()]
         keys = ", ".join(each)
-        what = ", ".join(shown) if len(shown) < 4 else f"{keys} ({next(iter(missing.values()))}, ...)"
+        told = [text for key, text in missing.items() if text != key]
+        example = f" ({told[0]}, ...)" if told else ""
+        what = ", ".join(shown) if len(shown) < 4 else f"{keys}{example}"
         if any(key.startswith(("schedules.", "schedulers.")) for key in missing):
             return f"{what}: the parts of a schedule are not literals; {STATE}"
         verb, its = ("are not literals", "their values") if len(missing) > 1 else ("is not a literal", "its value")
         found = dict.fromkeys(origin for text in missing.values() if (origin := source.origin(text)))
         origins = sorted(found, key=lambda origin: "; read " in origin)  # what to read comes last
+        functions = {origin.partition(" is an argument of ")[2] for origin in origins}
+        if len(functions) == 1 < len(missing) == len(origins) and "" not in functions:
+            origins = [f"they are arguments of {functions.pop()}"]
         if len(origins) > _MOST_ORIGINS or any("; read " in origin for origin in origins[:-1]):
             origins = []
         origin = "".join(f"; {origin}" for origin in origins)

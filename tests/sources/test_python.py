@@ -299,6 +299,10 @@ def test_processes_that_a_script_starts(tmp_path, line, count):
         ("a = p.parse_args()\nTrainingArguments(learning_rate=a.lr)", "a has the options of a command; read the shell script with it, if there is one, or give"),
         ("lr = 1\nif fast():\n    lr = 2\nTrainingArguments(learning_rate=lr)", "lr is set in lines 2 and 4; give its value with --set learning_rate=VALUE"),
         ("def f(n):\n    TrainingArguments(num_train_epochs=n)\nf(3)\nf(n=a.b)", "n is an argument of f(), which is given as 3 (line 4) and a.b (line 5); give its value"),
+        (
+            "def f(r, e, b, g, w):\n    TrainingArguments(learning_rate=r, num_train_epochs=e, per_device_train_batch_size=b, gradient_accumulation_steps=g, warmup_steps=w)",
+            "learning_rate, num_train_epochs, per_device_train_batch_size, gradient_accumulation_steps, warmup_steps (r, ...) are not literals; they are arguments of f(); give",
+        ),
         ("a, b = g(), h()\nx = 1\nx = i()\nTrainingArguments(learning_rate=x, warmup_steps=a.w)", "x is set in lines 3 and 4; a is g() in line 2; give their values"),
         ("import hydra\n@hydra.main(config_path='conf', config_name='sft')\ndef main(cfg):\n    TrainingArguments(learning_rate=cfg.lr)", "cfg is the config in conf/sft.yaml that Hydra composes; give its value"),
         ("def main(cfg):\n    TrainingArguments(**cfg.train)", "may hold any setting; cfg is an argument of main(); write the keys"),

@@ -162,6 +162,9 @@ def test_a_branch_that_nothing_decides_leaves_the_scheduler_in_its_own_steps(tmp
     config = olr.read_config(path)
     note = "configure_optimizers in line 9 is not read; Lightning steps a scheduler once an epoch, unless its dict says interval: step"
     assert (config.trainer, note in config.notes) == ("torch", True)
+    said = branch.replace("[sched]", "[{'scheduler': sched, 'interval': 'step'}]")
+    path.write_text(MODULE.replace("        return RETURNED", said) + RUN)
+    assert note.partition(";")[0] in olr.read_config(path).notes
 
 
 @pytest.mark.parametrize(
