@@ -207,7 +207,7 @@ class Flow:
                 if call.scope is not scope or call.node.lineno < line or scope.in_loop(call.node.lineno):
                     return call
             found.add(here)
-            left += {held.name for held in self._bound.get(here, ()) if held.whole} - found
+            left += [held.name for held in self._bound.get(here, ()) if held.whole and held.name not in found]
         return None
 
     def sets(self, owner: str, attribute: str, scope: Scope) -> bool:
