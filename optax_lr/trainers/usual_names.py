@@ -111,7 +111,8 @@ def by_metric(source: Source) -> str:
 
 def _switched_off(place: str, value: object) -> str:
     """The place of what a value such as `enabled: false` switches off, at its own place or above it; empty for other values."""
-    if str(value).lower() not in ("false", "no", "off", "0"):
+    off = value.lower() in ("false", "no", "off", "0") if isinstance(value, str) else value in (False, 0)
+    if not off:
         return ""
     above, _, name = place.rpartition(".")
     return above if name in ("enabled", "enable", "use", "active") else place
