@@ -43,7 +43,7 @@ _OF_TIMM = {"lr_min": "min_lr", "warmup_t": "warmup_steps", "warmup_lr_init": "w
 _OF_RUN = ("last_epoch", "t_in_epochs", "initialize", "noise_pct", "noise_std", "noise_seed")
 _LENGTHS = ("T_max", "total_iters", "total_steps")
 _MOMENTUM = ("cycle_momentum", "base_momentum", "max_momentum")
-_UNIT = "a step of this plan is a call of scheduler.step(), an epoch in most scripts"
+_UNIT = "a step of this plan is a call of scheduler.step(), an epoch in some scripts and an update in others"
 
 
 class TorchSchedules(Trainer):
@@ -56,7 +56,7 @@ class TorchSchedules(Trainer):
     no_length = "the schedule has no end of its own; give the number of calls of scheduler.step() (--max-steps)"
 
     def read(self, source: Source, found: Recognised) -> Reading:
-        """The arguments: the step of the plan is a call of `scheduler.step()`, an epoch in most scripts."""
+        """The arguments: the step of the plan is a call of `scheduler.step()`, an epoch in some scripts and an update in others."""
         name, kind = source.name, source.constructor.rpartition(".")[2]
         values = {key: value for key, value in source.given.items() if key not in (*_OF_RUN, *_MOMENTUM)}
         _check(source, values)
