@@ -65,7 +65,7 @@ def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], s
     )
     if left_open:
         notes += (
-            f"{', '.join(left_open)}: not known, and without effect on the curve; the epochs are those of the defaults",
+            f"{', '.join(left_open)}: not known, and without effect on the curve; epochs, where shown, are those of the defaults",
         )
     alone = {key: place for key, place in source.alone.items() if key not in overrides}
     return dataclasses.replace(

@@ -120,7 +120,7 @@ class Settings:
         return cls(**checked, source=source, **filled)
 
 
-LENGTH = frozenset({"per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs"})
+LENGTH = words("per_device_train_batch_size gradient_accumulation_steps num_train_epochs dataloader_drop_last")
 _FILLED = {"source", *Filled.__annotations__} - {"lr_scheduler_type"}
 SETTING_NAMES = frozenset(field.name for field in dataclasses.fields(Settings)) - _FILLED
 _OF_A_SEARCH = words("type values min max low high range choices distribution")

@@ -180,3 +180,15 @@ def test_a_method_that_another_file_may_call_changes_arguments(tmp_path):
         olr.read_config(tmp_path / "a.py")
     (tmp_path / "a.py").write_text(CLIENT.replace("self.arguments.learning", "self.other.learning"))
     assert olr.read_config(tmp_path / "a.py").settings.learning_rate == 1e-4
+
+
+def test_what_only_the_length_needs_is_not_asked_for_with_one(tmp_path):
+    (tmp_path / "a.py").write_text(
+        "from transformers import TrainingArguments\nTrainingArguments('o', max_steps=cfg.steps, dataloader_drop_last=cfg.drop)\n"
+    )
+    config = olr.read_config(tmp_path / "a.py")
+    plan = config.plan(max_steps=9)
+    assert plan.max_steps == 9
+    assert any(
+        note.startswith("dataloader_drop_last: not known, and without effect") for note in plan.notes + config.notes
+    )
