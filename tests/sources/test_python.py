@@ -716,6 +716,10 @@ def test_packing_by_a_value_of_elsewhere_is_noted(tmp_path):
         ("SFTTrainer(m, args=a, max_seq_length=512)", "max_seq_length of SFTTrainer in line 5"),
         ("Trainer(m, args=a, tokenizer=t)", "tokenizer of Trainer in line 5"),
         ("DPOTrainer(m, args=a, tokenizer=t)", "tokenizer of DPOTrainer in line 5"),
+        (
+            "import trl\nc = trl.DataCollatorForCompletionOnlyLM('a', tokenizer=t)",
+            "DataCollatorForCompletionOnlyLM in line 6",
+        ),
         ("Trainer(m, args=a, processing_class=t)", ""),
         ("import unsloth\nSFTTrainer(m, args=a, max_seq_length=512)", ""),
     ],
@@ -746,6 +750,9 @@ def test_a_program_that_may_train_is_noted(tmp_path, started, noted):
 def test_rows_that_a_map_keeps_are_counted(tmp_path):
     text = f"{HEAD}d = load_dataset('d').select(range(2000))\nd = d.map(f, remove_columns=c)\nTrainer(train_dataset=d, args=TrainingArguments('o'))\n"
     assert read(tmp_path, "from transformers import Trainer\n" + text)[0].examples == 2000
+    filtered = "from transformers import Trainer\n" + text.replace("load_dataset('d')", "load_dataset('d').filter(f)")
+    (config,) = read(tmp_path, filtered)
+    assert (config.examples, any("filter" in note for note in config.notes)) == (2000, False)
     assert (
         read(tmp_path, "from transformers import Trainer\n" + text.replace("remove_columns=c", "batched=True"))[
             0

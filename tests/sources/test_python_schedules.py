@@ -562,3 +562,17 @@ def test_arguments_of_torch_that_are_no_numbers_are_refused(tmp_path, call):
     (tmp_path / "a.py").write_text(text)
     with pytest.raises(olr.ConfigError, match=r"must be a number|is no schedule"):
         olr.read_config(tmp_path / "a.py")
+
+
+def test_a_length_that_stands_for_that_of_the_schedule_is_noted(tmp_path):
+    path = tmp_path / "train.py"
+    path.write_text(
+        "from torch.optim import AdamW\nfrom transformers import get_linear_schedule_with_warmup\n"
+        "s = get_linear_schedule_with_warmup(AdamW(p, lr=1e-4), num_warmup_steps=5, num_training_steps=net.steps)\n"
+    )
+    config = olr.read_config(path)
+    assert config.plan(max_steps=50).max_steps == 50
+    note = "num_training_steps is net.steps: --max-steps is taken for it, and the run may be shorter"
+    assert note in config.notes
+    path.write_text(path.read_text().replace("net.steps", "50"))
+    assert not any(note.startswith("num_training_steps is") for note in olr.read_config(path).notes)

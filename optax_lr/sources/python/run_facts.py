@@ -80,13 +80,15 @@ _OF_SFT_TRAINER = words("tokenizer max_seq_length dataset_text_field packing num
 
 
 def older_argument(script: Script) -> str:
-    """An argument of a trainer in the script that only versions before transformers 5 take; empty for none.
+    """An argument of a trainer, or a class, that only versions before transformers 5 have; empty for none.
 
     unsloth's trainers take them all in every version.
     """
     if any(module.partition(".")[0] == "unsloth" for module in script.modules):
         return ""
     for call in script.calls:
+        if call.name == "trl.DataCollatorForCompletionOnlyLM":
+            return f"{call.last} in line {call.node.lineno}"
         trainer = call.name == "transformers.Trainer" or re.fullmatch(r"trl\.\w+Trainer", call.name) is not None
         older = _OF_SFT_TRAINER if call.name == "trl.SFTTrainer" else _OF_TRAINER if trainer else frozenset()
         for word in call.node.keywords:
@@ -128,9 +130,10 @@ def _keeps_rows(call: ast.Call, method: str) -> bool:
 
 
 # Functions and methods that change the number of training examples, and what is counted then.
+_PARTS = ("Subset", "shard", "filter")
 _OF_DATA = {
     **dict.fromkeys(("train_test_split", "random_split"), "that of the training part"),
-    **dict.fromkeys(("Subset", "shard", "filter"), "that after it"),
+    **dict.fromkeys(_PARTS, "that after it"),
     "ConstantLengthDataset": "that of the packed rows",
 }
 
@@ -149,7 +152,7 @@ def data_notes(script: Script) -> list[tuple[str, str]]:
         if (
             how in _OF_DATA
             and call.name != "filter"
-            and (how not in ("Subset", "shard", "filter") or not OTHER_DATA.search(ast.unparse(call.node)))
+            and (how not in _PARTS or not (selected or OTHER_DATA.search(ast.unparse(call.node))))
         ):
             notes.setdefault(how, (line, _OF_DATA[how]))
         if isinstance(cut := keyword_of(call.node, "return_overflowing_tokens"), ast.Constant) and cut.value is True:

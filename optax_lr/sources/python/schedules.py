@@ -94,6 +94,11 @@ def _notes_on_function(script: Script, call: Call, found: Arguments, pairs: Mapp
         notes.append(
             f"line {rare} steps the scheduler once in several batches: the run may end before the schedule does"
         )
+    open_length = found.lengths.get("max_steps")
+    if open_length is not None and open_length.of_examples is None:
+        notes.append(
+            f"num_training_steps is {open_length.text}: --max-steps is taken for it, and the run may be shorter"
+        )
     if isinstance(found.values.get("max_steps"), int):
         notes.append("the loop of the script decides how many of the schedule's steps are run")
     return notes + _early_stop(script)
