@@ -173,3 +173,23 @@ def test_the_options_of_a_parser_in_a_module(tmp_path):
     assert olr.read_config(tmp_path / "train.py").plan().schedule == olr.Linear(1e-3, 50, warmup_steps=5)
     assert olr.read_config(tmp_path / "run.sh").plan().schedule == olr.Linear(0.5, 50, warmup_steps=5)
     assert olr.read_config(tmp_path / "train.py", values={"steps": 9}).plan().max_steps == 9
+
+
+def test_the_options_that_a_module_adds_to_a_parser(tmp_path):
+    (tmp_path / "options.py").write_text(
+        "def options_of(parser):\n    parser.add_argument('--lr', type=float, default=1e-3)\n"
+        "    parser.add_argument('--steps', type=int, default=50)\n    args = parser.parse_args()\n    return args\n"
+    )
+    script = (
+        "import argparse\nfrom transformers import TrainingArguments\nfrom options import options_of\n"
+        "parser = argparse.ArgumentParser()\nargs = options_of(parser)\nTrainingArguments('o', learning_rate=args.lr, max_steps=args.steps)\n"
+    )
+    (tmp_path / "train.py").write_text(script)
+    (tmp_path / "run.sh").write_text("python train.py --lr 2e-5\n")
+    assert olr.read_config(tmp_path / "train.py").settings.learning_rate == 1e-3
+    config = olr.read_config(tmp_path / "run.sh")
+    assert (config.settings.learning_rate, config.settings.max_steps) == (2e-5, 50)
+    for line in ("parser.set_defaults(lr=1e-4)\n", "parser.add_argument('--lr', type=float, default=1e-4)\n"):
+        (tmp_path / "train.py").write_text(script.replace("args = opt", f"{line}args = opt"))
+        with pytest.raises(olr.ConfigError, match="--set learning_rate=VALUE"):
+            olr.read_config(tmp_path / "train.py")

@@ -564,7 +564,7 @@ def test_arguments_of_torch_that_are_no_numbers_are_refused(tmp_path, call):
         olr.read_config(tmp_path / "a.py")
 
 
-def test_a_length_that_stands_for_that_of_the_schedule_is_noted(tmp_path):
+def test_a_length_that_is_taken_for_that_of_the_schedule_is_noted(tmp_path):
     path = tmp_path / "train.py"
     path.write_text(
         "from torch.optim import AdamW\nfrom transformers import get_linear_schedule_with_warmup\n"

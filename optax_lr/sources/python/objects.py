@@ -236,10 +236,13 @@ class Script(Values):
             return self._of_new(Call(made, whole, scope), name)
         if whole.endswith(("Arguments", "Config")) and (given := keyword_of(made, name)):
             return self._value(given, scope)
-        if self._is_imported(made.func) and not made.args and not made.keywords:
-            if (found := self.function_in_module(whole)) is not None:
+        if self._is_imported(made.func) and not made.keywords:
+            found = self.function_in_module(whole)
+            changed = name in self.options.declared or any(call.last == "set_defaults" for call in self.calls)
+            if found is not None and not (made.args and changed):  # the parser may be an argument
                 return self._of_parser(*found, name)
-            return self.elsewhere(whole, name, made=True)
+            if found is None and not made.args:
+                return self.elsewhere(whole, name, made=True)
         raise UnknownError
 
     def _of_parser(self, script: Script, here: Scope, name: str) -> object:
