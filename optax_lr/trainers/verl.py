@@ -168,7 +168,7 @@ class Verl(Trainer):
         return config, MEGATRON if megatron else FSDP, {f"{_ACTOR}lr": 1e-6, BATCH: 1024, "trainer.total_epochs": 30}
 
     def of_another_program(self, source: Source, config: str, curve: str = "") -> ConfigError:
-        """The error for a file that extends a config that is none of verl's known ones; `curve` is the schedule without it."""
+        """The error for a file that extends a config which verl does not have; `curve` says which schedule it has without that."""
         return source.error(
             f"its defaults name {config}, none of verl's {' and '.join(self.own)}, and that file may hold more settings; if they "
             f"change nothing here, --set defaults=null reads this file alone as {self.main} does{curve}; otherwise "

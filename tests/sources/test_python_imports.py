@@ -193,3 +193,10 @@ def test_the_options_that_a_module_adds_to_a_parser(tmp_path):
         (tmp_path / "train.py").write_text(script.replace("args = opt", f"{line}args = opt"))
         with pytest.raises(olr.ConfigError, match="--set learning_rate=VALUE"):
             olr.read_config(tmp_path / "train.py")
+    (tmp_path / "options.py").write_text(
+        "import argparse\ndef options_of(words=None):\n    parser = argparse.ArgumentParser()\n"
+        "    parser.add_argument('--lr', type=float, default=1e-3)\n    return parser.parse_args(words)\n"
+    )
+    (tmp_path / "train.py").write_text(script.replace("options_of(parser)", "options_of(['--lr', '1'])"))
+    with pytest.raises(olr.ConfigError, match="--set"):  # the words that it parses are not those of the command
+        olr.read_config(tmp_path / "train.py")

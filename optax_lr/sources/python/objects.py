@@ -238,12 +238,17 @@ class Script(Values):
             return self._value(given, scope)
         if self._is_imported(made.func) and not made.keywords:
             found = self.function_in_module(whole)
-            changed = name in self.options.declared or any(call.last == "set_defaults" for call in self.calls)
-            if found is not None and not (made.args and changed):  # the parser may be an argument
+            if found is not None and (not made.args or self._is_plain_parser(made.args, name, scope)):
                 return self._of_parser(*found, name)
             if found is None and not made.args:
                 return self.elsewhere(whole, name, made=True)
         raise UnknownError
+
+    def _is_plain_parser(self, given: Sequence[ast.expr], option: str, scope: Scope) -> bool:
+        """Whether the one argument of a call is a parser that this script makes, to which it adds nothing for an option."""
+        made = self.single(given[0], scope) if len(given) == 1 else None
+        changed = option in self.options.declared or any(call.last == "set_defaults" for call in self.calls)
+        return isinstance(made, ast.Call) and last_of(made).endswith("ArgumentParser") and not changed
 
     def _of_parser(self, script: Script, here: Scope, name: str) -> object:
         """An option of the parser in a function of a module that returns what it parses: `args = parse_args()`."""
