@@ -49,6 +49,8 @@ def _write_fixed(file: Path, target: Path, options: LintFacts, trainer: str | No
     found = sources_of(file)
     if len(found) > 1:
         raise ConfigError(f"{file} holds {len(found)} configs; --fix fixes a file of one")
+    if not file.exists():  # FILE#2
+        raise ConfigError(f"{file} is one of the configs of a file; --fix fixes a file of one")
     # The bytes around the document, such as a byte-order mark or the comment above a first `---`, are kept.
     original, before = file.read_bytes().decode(), found[0].text
     if before not in original:

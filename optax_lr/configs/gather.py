@@ -19,6 +19,7 @@ from optax_lr.sources.files import LARGEST_FILE, LARGEST_NOTEBOOK, conflict_in, 
 from optax_lr.sources.loading_script import note_on_script
 from optax_lr.sources.parsing import unresolved
 from optax_lr.sources.source import Form, Source
+from optax_lr.text import counted
 from optax_lr.trainers.trl import apart
 
 _FORMS: Mapping[str, Form] = {".json": "json", ".toml": "toml"}
@@ -52,6 +53,12 @@ def sources_of(
     path = file_name(
         "a config", source, of="a file", instead=", a mapping of its keys, or a command line as a list of words"
     )
+    numbered = re.fullmatch(r"(?s:(.+))#[1-9]\d*", path)  # one config of a file, by the name that is printed for it
+    if numbered is not None and not os.path.lexists(path) and os.path.isfile(numbered[1]):
+        found = sources_of(numbered[1], values)
+        if chosen := [one for one in found if one.name == path]:
+            return chosen
+        raise ConfigError(f"{path}: {numbered[1]} holds {counted(len(found), 'config')}; name it without a number")
     suffix = Path(path).suffix.lower()
     if suffix in _NOT_READ:
         raise ConfigError(

@@ -122,6 +122,8 @@ def read_configs(
         if made and all(key in config.lost for config in made):
             raise ConfigError(f"{made[0].source}: {changes_nothing(key, made[0])}")
     what = "command" if found[0].form == "command" else "config"
+    if what == "command":
+        made = _noted_repeated(made)
     told = [error for error in refused if error not in silent]
     left_out = [f"another {what} is left out: {error}" for error in told[:_MOST_LEFT_OUT]]
     if (more := len(told) - _MOST_LEFT_OUT) > 0:
@@ -129,6 +131,19 @@ def read_configs(
     if values and len(made) > 1:
         left_out.append(f"--set {', '.join(values)} holds for each of the {len(made)} configs of this file")
     return [dataclasses.replace(config, notes=(*config.notes, *left_out)) for config in made]
+
+
+def _noted_repeated(configs: Sequence[RunConfig]) -> list[RunConfig]:
+    """The configs of commands, with a note on one that equals an earlier one, as where two branches start the same command."""
+    first: dict[str, str] = {}
+    made = []
+    for config in configs:
+        settings = dataclasses.replace(config.settings, source="")
+        whole = repr(dataclasses.replace(config, source="", lines={}, settings=settings, copy=None))
+        same = first.setdefault(re.sub(r"\bline \d+", "line", whole), config.source)
+        notes = () if same == config.source else (f"the command is the same as that of {same}",)
+        made.append(dataclasses.replace(config, notes=(*notes, *config.notes)))
+    return made
 
 
 def changes_nothing(key: str, config: RunConfig) -> str:

@@ -114,7 +114,7 @@ def _what_is_missing(source: Source, missing: Mapping[str, str]) -> str:
         told = [text for key, text in missing.items() if text != key]
         example = f" ({told[0]}, ...)" if told else ""
         what = ", ".join(shown) if len(shown) < 4 else f"{keys}{example}"
-        if any(key.startswith(("schedules.", "schedulers.")) for key in missing):
+        if any(key.partition(".")[0] in ("schedules", "schedulers") for key in missing):
             return f"{what}: the parts of a schedule are not literals; {STATE}"
         verb, its = ("are not literals", "their values") if len(missing) > 1 else ("is not a literal", "its value")
         found = dict.fromkeys(origin for text in missing.values() if (origin := source.origin(text)))

@@ -297,12 +297,26 @@ def _notes(keys: Keys, settings: Settings) -> Iterator[str]:
         yield "max_packed_sequence_len: older versions of axolotl pack by it; the number of examples is that of the rows"
     if keys.get("dataset_shard_num"):
         yield "dataset_shard_num: the number of examples must be that of the shard"
+    if not settings.own["packs"] and settings.max_steps <= 0 and _has_sharegpt(keys.get("datasets")):
+        older = (
+            "type: sharegpt is of axolotl in 2024 and before, and is refused now; there transformers counted the steps"
+        )
+        yield f"{older}, and rounded the updates of each epoch down: give those that the run logged (--max-steps)"
     if settings.max_steps == 0:
         yield "max_steps: 0 counts as not given"
     if not settings.own["warmup_given"]:
         yield "the warmup is axolotl's own: 3 % of the run, at most 100 steps"
     if once := [key for key in keys.given if key in former_keys("axolotl") and concerns_curve(key)]:
         yield f"{', '.join(once)}: of older versions of axolotl, in which it changes the schedule; now it has no effect"
+
+
+def _has_sharegpt(datasets: object) -> bool:
+    """Whether a data set has the type `sharegpt` or one of its variants.
+
+    Source: `axolotl.utils.schemas.validation.DatasetValidationMixin.check_deprecated_sharegpt_datasets`.
+    """
+    types = (part.get("type") for part in datasets if isinstance(part, Mapping)) if isinstance(datasets, list) else ()
+    return any(isinstance(kind, str) and kind.startswith("sharegpt") for kind in types)
 
 
 def _written(schedule: Schedule) -> dict[str, object]:

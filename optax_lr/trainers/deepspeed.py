@@ -33,7 +33,8 @@ class DeepSpeed(Trainer):
     def evidence(self, source: Source) -> str | None:
         values = source.given
         marks = _MARKS & values.keys()
-        if _has_type(values.get("scheduler")) or (_has_type(values.get("optimizer")) and marks):
+        scheduler = values.get("scheduler")
+        if block.is_of_deepspeed(scheduler) or (marks and (_has_type(scheduler) or _has_type(values.get("optimizer")))):
             return "its scheduler or optimizer block with a type"
         others = values.keys() & SETTING_NAMES - {"gradient_accumulation_steps"}
         sure = {"zero_optimization", "train_micro_batch_size_per_gpu"} & marks

@@ -82,6 +82,11 @@ PARAMETERS: Mapping[str, Mapping[str, _Parameter]] = {
         "lr_range_test_staircase": _Parameter(_flag, field="staircase"),
     },
 }
+# Keys at the top of a DeepSpeed config that are likely mistakes, with the right ones.
+_MISTAKEN = {
+    **dict.fromkeys(("lr_scheduler", "schedulers", "warmup", "warmup_num_steps", "warmup_steps"), "scheduler"),
+    **dict.fromkeys(("optim", "lr", "learning_rate"), "optimizer"),
+}
 # The only ones in whose place transformers writes a value for "auto".
 _FILLED = {"warmup_min_lr", "warmup_max_lr", "warmup_num_steps", "total_num_steps"}
 
@@ -109,7 +114,7 @@ def scheduler_of(whole: Source, deepspeed: object) -> tuple[SchedulerBlock | Non
         except (ValueError, RecursionError):
             raise ConfigError(f"{source}: deepspeed begins like JSON and is none; check its quotes") from None
     if isinstance(deepspeed, Mapping):
-        return checked_block(source, deepspeed.get("scheduler")), ()
+        return checked_block(source, deepspeed.get("scheduler")), _ignored_keys(deepspeed)
     if not isinstance(deepspeed, str):
         raise ConfigError(f"{source}: deepspeed must be a file or a mapping, not {deepspeed!r}")
     if "\0" in deepspeed or len(deepspeed) > 4096:
@@ -118,7 +123,7 @@ def scheduler_of(whole: Source, deepspeed: object) -> tuple[SchedulerBlock | Non
     if path is not None:
         try:
             values = parse(str(path), text_of(str(path)), is_json=True).values
-            return checked_block(str(path), values.get("scheduler")), ()
+            return checked_block(str(path), values.get("scheduler")), _ignored_keys(values)
         except ConfigError:
             # Whatever the file is, a config that names it must not bring its content into a message.
             raise ConfigError(
@@ -134,6 +139,24 @@ def notes_of(settings: Settings) -> Iterator[str]:
     for name, value in params.items():
         if name.endswith("_stair_count") and value > 0:
             yield f"{name}: DeepSpeed before 0.19.4 takes it and goes along a line all the same"
+
+
+def is_of_deepspeed(scheduler: object) -> bool:
+    """Whether a section `scheduler`, which other programs have too, is one of DeepSpeed's: by its type or its parameters."""
+    if not isinstance(scheduler, Mapping) or not isinstance(scheduler.get("type"), str):
+        return False
+    params = scheduler.get("params")
+    known = set().union(*PARAMETERS.values())
+    return scheduler["type"] in PARAMETERS or (isinstance(params, Mapping) and not known.isdisjoint(params))
+
+
+def _ignored_keys(values: Mapping[str, object]) -> tuple[str, ...]:
+    """A note on keys of a DeepSpeed config that are meant for its `scheduler` or `optimizer`, and that it ignores."""
+    return tuple(
+        f"{wrong}: no key of a DeepSpeed config, which ignores it; its own is {right}"
+        for wrong, right in _MISTAKEN.items()
+        if wrong in values
+    )
 
 
 def checked_block(source: str, block: object) -> SchedulerBlock | None:

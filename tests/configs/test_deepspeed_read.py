@@ -102,7 +102,8 @@ def test_a_deepspeed_config_alone(tmp_path):
     [
         (block("WarmupLR", warmup_max_lr=3e-5), "the length of the run is not in this file; give max_steps"),
         (block("WarmupLR", **AUTO), '"auto" for warmup_min_lr, warmup_max_lr, warmup_num_steps means a setting of the trainer'),
-        (block("StepLR", step_size=3), "DeepSpeed's scheduler StepLR is not read"),
+        (block("StepLR", step_size=3) | {"train_batch_size": 8}, "DeepSpeed's scheduler StepLR is not read"),
+        ({"scheduler": {"type": "linear", "total_iters": 9}}, "only the program that reads this file knows the use of scheduler.type linear"),
         (block("OneCycle", cycle_min_lr=1e-5), "OneCycle needs scheduler.params.cycle_max_lr"),
         (block("OneCycle", **CYCLE, cycle_first_step_size=0), "scheduler.params.cycle_first_step_size must be at least 1"),
         (block("OneCycle", **CYCLE, cycle_first_step_size=9.5), "cycle_first_step_size must be a whole number, not 9.5"),
@@ -139,6 +140,17 @@ def test_a_file_of_the_launcher_counts_as_the_trainers(tmp_path):
         config = olr.read_config(tmp_path / "run.sh")
         assert config.plan().schedule == expected
         assert any("other.json is not found" in note for note in config.notes) is (file != "ds.json")
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_mistaken_key_of_a_deepspeed_config_is_noted(tmp_path, named):
+    wrong = {"lr_scheduler": {"type": "WarmupLR"}, "zero_optimization": {"stage": 2}}
+    (tmp_path / "zero.json").write_text(json.dumps(wrong))
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps(TRAINER | {"deepspeed": "zero.json" if named else wrong}))
+    assert olr.read_config(path).notes == (
+        "lr_scheduler: no key of a DeepSpeed config, which ignores it; its own is scheduler",
+    )
 
 
 def test_a_missing_file_is_reported():

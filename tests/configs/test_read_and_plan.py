@@ -253,3 +253,22 @@ def test_early_stopping_is_noted():
     config = olr.read_config(keys)
     assert "early_stopping_patience: the run may end early" in config.notes
     assert config.unknown == ("early_stopping",)
+
+
+def test_a_printed_name_with_a_number_names_one_config_of_a_file(tmp_path):
+    path = tmp_path / "two.yaml"
+    path.write_text("{learning_rate: 1.0e-4, max_steps: 5}\n---\n{learning_rate: 2.0e-4, max_steps: 7}\n")
+    second = olr.read_config(f"{path}#2")
+    assert (second.source, second.plan().max_steps) == (f"{path}#2", 7)
+    with pytest.raises(olr.ConfigError, match="holds 2 configs"):
+        olr.read_config(f"{path}#3")
+    (tmp_path / "two.yaml#2").write_text("{learning_rate: 3.0e-4, max_steps: 9}\n")
+    assert olr.read_config(f"{path}#2").plan().max_steps == 9
+
+
+def test_the_same_command_in_two_branches_is_noted(tmp_path):
+    command = "python sft.py --learning_rate 1e-4 --lr_scheduler_type cosine --max_steps 9 --output_dir x"
+    path = tmp_path / "run.sh"
+    path.write_text(f'if [ -n "$A" ]; then\n  {command}\nelse\n  {command}\nfi\n')
+    notes = [config.notes[0] for config in olr.read_configs(path)]
+    assert notes[1] == f"the command is the same as that of {path}#1" != notes[0]

@@ -389,6 +389,11 @@ def test_notes_on_trainers_and_runs_are_about_this_config(tmp_path):
         ("from own import Trainer\np.add_argument('--lr', default=2e-6)\nTrainer(p).train()\n", "own.Trainer in line 3 trains, with --lr (line 2, 2e-06 by default); read the file that defines it, or state the schedule"),
         ("from own import made\nfrom trl import SFTTrainer\nSFTTrainer(args=made)\n", "SFTTrainer in line 3 gets its arguments from own.made; read the file of that"),
         ("p.add_argument('--lr', default=2e-6)\nopt = Own(p.parse_args().lr)\n", "knows the use of --lr (line 1, 2e-06 by default); state the schedule: optax-lr show --set learning_rate="),
+        (
+            "from mine import fit_all\ndef go(base_lr=1e-4, size=8):\n    fit_all(base_lr * size ** 0.5)\n",
+            "only the code of this script knows the rate, which line 3 computes from base_lr=0.0001 (line 2); state the schedule: "
+            "optax-lr show --set learning_rate=RATE",
+        ),
         ("class Config:\n    max_lr: float = field(default=3e-4)\n", "only the code of this script knows the use of max_lr=0.0003 (line 2)"),
         ("print(1)\n", "and states no rate; read the script, the command or the YAML file that trains"),
         ("x = " + "(" * 5000 + ")" * 5000, ""),
@@ -453,6 +458,10 @@ def test_fix_changes_only_the_literal(tmp_path):
         ("for g, r in zip(groups, rates):\n    g['lr'] = r", 'g["lr"] in line 4 sets the rate by hand'),
         ("Trainer(args=args).predict(data)", "predict() is called in line 3, and no code of this script calls train()"),
         ("Trainer(args=args).predict(data)\nrun_training()", None),
+        ("t = Trainer(args=args)\nt.save_model('x')", "the trainer of line 3 is not used to train in this script"),
+        ("t = Trainer(args=args)\nt.save_model('x')\nlater(t)", None),
+        ("def made():\n    t = Trainer(args=args)\n    return t", None),
+        ("t = Trainer(args=args)\nlauncher(t.train)", None),
         ("t = Trainer(args=args)\nt.train()\nt.train()", "train() is called in lines 4 and 5; this is the plan of the first run"),
         ("class MyTrainer:\n    def train(self):\n        t = Trainer(args=args)\n        t.train()\nm = MyTrainer()\nm.train()", None),
         ("from own.trainer import SliceTrainer\nSliceTrainer(args)", "SliceTrainer in line 4 is not read; it may make another schedule"),

@@ -117,6 +117,10 @@ def test_a_scheduler_of_torch(tmp_path, call):
         ("import optax\noptax.cosine_decay_schedule(**asdict(c))\n", "may hold any setting; state the schedule"),
         ("import optax\noptax.join_schedules([optax.linear_schedule(1.0, 0.0, 9), mine], [9])\n", "schedules=a schedule that is not read"),
         ("import optax\noptax.join_schedules([optax.constant_schedule(1.0)] * 2, [9])\n", "schedules=a schedule that is not read"),
+        (
+            "import optax\nparts = [optax.linear_schedule(0.0, 1.0, 9)]\nparts.append(mine)\noptax.join_schedules(parts, [9])\n",
+            "schedules=a schedule that is not read: the parts of a schedule are not literals; state the schedule",
+        ),
         ("from torch.optim.lr_scheduler import OneCycleLR\nOneCycleLR(o, 0.1)\n", "needs total_steps, or epochs and steps_per_epoch"),
         ("from torch.optim import lr_scheduler\nlr_scheduler.StepLR(o, 3)\n", "learning_rate (the optimizer's lr) is not a literal; give its value with --set learning_rate=VALUE, and the length with --max-steps"),
         ("import torch\ntorch.optim.lr_scheduler.LambdaLR(o, f)\n", "is not read as a config"),

@@ -704,6 +704,10 @@ PHASES = {"phases": [{"max_steps": 350}, {"max_steps": 300}]}
 @pytest.mark.parametrize(
     ("config", "note"),
     [
+        (
+            PACKED | {"max_steps": None, "datasets": [{"type": "sharegpt.load_role"}]},
+            "type: sharegpt is of axolotl in 2024",
+        ),
         (PACKED | {"max_packed_sequence_len": 2048}, "max_packed_sequence_len: older versions of axolotl pack by it"),
         (
             [*PRETRAIN, "--use-checkpoint-opt_param-scheduler"],

@@ -82,7 +82,21 @@ def why_nothing(script: Script, is_config: Callable[[str], bool | None] = lambda
         return elsewhere
     if rate is None:
         return NOTHING
+    if based := _computed_from(script, rate):
+        return f"only the code of this script knows the rate, which line {based} computes from {rate.text}; {STATE}"
     return f"only the code of this script knows the use of {rate.text}; {stated(learning_rate=rate.value or 'RATE')}"
+
+
+def _computed_from(script: Script, rate: _Rate) -> int | None:
+    """The line that makes another rate of a base rate, as in `lr = args.base_lr * math.sqrt(batch)`; None where none does."""
+    name = re.split(r"[= ]", rate.text.removeprefix("--"), maxsplit=1)[0].replace("-", "_")
+    if not name.startswith("b"):
+        return None
+    for node in script.nodes:
+        match node:
+            case ast.BinOp(op=ast.Mult() | ast.Div()) if re.search(rf"\b{re.escape(name)}\b", ast.unparse(node)):
+                return node.lineno
+    return None
 
 
 def _of_call(script: Script, call: Call) -> str:

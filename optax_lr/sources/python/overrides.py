@@ -247,6 +247,8 @@ def _trainers(script: Script, runs: list[Call], several: bool) -> list[str]:
     use = next(((name, line) for name, line in called if name in ("predict", "evaluate")), None)
     if made and use is not None and not any(_TRAINS.match(name) for name, _ in called):
         notes.append(f"{use[0]}() is called in line {use[1]}, and no code of this script calls train()")
+    elif made and (line := _never_trained(script)):
+        notes.append(f"the trainer of line {line} is not used to train in this script: no code of it calls train()")
     own = next(
         (
             call
@@ -259,6 +261,32 @@ def _trainers(script: Script, runs: list[Call], several: bool) -> list[str]:
         what = f"the optimizer in line {own.node.lineno} has a rate of its own"
         notes.append(f"{what}, and no Trainer takes these arguments in this script")
     return notes
+
+
+def _never_trained(script: Script) -> int | None:
+    """The line of a trainer that stays in this script and does not train; None where there is none, or one trains.
+
+    A trainer stays in a script if each use of its name is that of an attribute: it is not returned or passed on.
+    """
+    attributes = [node for node in script.nodes if isinstance(node, ast.Attribute)]
+    functions = [node.name for node in script.nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    imported = [
+        name for name, whole in script.imported.items() if not whole.startswith("peft.")
+    ]  # prepare_model_for_...
+    if any(_TRAINS.match(name) for name in [*(node.attr for node in attributes), *imported, *functions]):
+        return None
+    read = [node for node in script.nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
+    passed = {id(node.value) for node in attributes}
+    for node in script.nodes:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=made)):
+                if (
+                    ast.unparse(made).endswith("Trainer")
+                    and not _is_other_class(script, ast.unparse(made))
+                    and all(id(use) in passed for use in read if use.id == name)
+                ):
+                    return node.lineno
+    return None
 
 
 def _is_other_class(script: Script, name: str) -> bool:

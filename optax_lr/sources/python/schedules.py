@@ -179,8 +179,10 @@ def take_class(found: Arguments, call: Call) -> None:
 
 def part_nodes(script: Script, call: Call) -> list[ast.expr | None]:
     """The calls that make the parts of a schedule; None for a part that is not a call."""
-    listed = script.single(call.given(SCHEDULES[call.name]).get(PARTS[call.name]), call.scope)
-    if not isinstance(listed, (ast.List, ast.Tuple)):
+    given = call.given(SCHEDULES[call.name]).get(PARTS[call.name])
+    listed = script.single(given, call.scope)
+    changed = isinstance(given, ast.Name) and script.is_changed(given.id, call.scope)  # `parts.append(...)`
+    if changed or not isinstance(listed, (ast.List, ast.Tuple)):
         return [None]
     return [script.single(element, call.scope) for element in listed.elts]
 
