@@ -28,6 +28,7 @@ _OF_A_RUN = frozenset({"max_steps", "num_train_epochs", "learning_rate"})
 _PROCESSES = "num_processes"
 _FILES = ("extends", "_base_", "inherit", "inherits", "include", "includes", "defaults")  # keys that name other files
 _RATE = re.compile(r"(?:^|_)(?:lr|learning_rate)(?:_|$)")
+_OF_NO_CURVE = re.compile(r"(?:lora|wandb|logging|hub|adam|eval)_")  # keys that change neither the curve nor its length
 _EARLY = re.compile(r"(?:use_|enable_)?early_?stop")
 _MOST_LEFT_OUT = 3  # configs of a file that are left out and named
 
@@ -328,7 +329,8 @@ def _repeated(source: Source, *, omegaconf: bool) -> tuple[str, ...]:
             raise ConfigError(message)
     return tuple(
         f"{message.removeprefix(f'{source.name}: ').removesuffix('; keep one')}; the last counts"
-        for _, message in source.twice
+        for key, message in source.twice
+        if not _OF_NO_CURVE.match(key.rpartition(".")[2])
     )
 
 

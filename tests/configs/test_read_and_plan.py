@@ -272,3 +272,12 @@ def test_the_same_command_in_two_branches_is_noted(tmp_path):
     path.write_text(f'if [ -n "$A" ]; then\n  {command}\nelse\n  {command}\nfi\n')
     notes = [config.notes[0] for config in olr.read_configs(path)]
     assert notes[1] == f"the command is the same as that of {path}#1" != notes[0]
+
+
+def test_a_repeated_key_without_effect_on_the_curve_is_not_noted(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "learning_rate: 1.0e-4\nlr_scheduler_type: cosine\nmax_steps: 5\nlora_rank: 8\nlora_rank: 9\npacking: true\npacking: false\n"
+    )
+    notes = olr.read_config(path).notes
+    assert [note for note in notes if "twice" in note] == ["packing is given twice, in lines 6 and 7; the last counts"]
