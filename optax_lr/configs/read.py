@@ -305,7 +305,8 @@ def _with_lengths(
         config = reread(dict.fromkeys(lengths, 1000))
     except UnstatedError as error:
         option = "--max-steps" if any(length.of_examples is None for length in lengths.values()) else "--num-examples"
-        raise ConfigError(f"{error}, and the length with {option}") from None
+        whose = " of the schedule" if found.trainer == "get_scheduler" and option == "--max-steps" else ""
+        raise ConfigError(f"{error}, and the length{whose} with {option}") from None
     settings = config.settings
     if "max_steps" in lengths:
         settings = dataclasses.replace(settings, max_steps=-1)

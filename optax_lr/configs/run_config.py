@@ -81,9 +81,9 @@ class RunConfig:
             elif length.of_steps is not None and max_steps is not None:
                 values[key] = length.of_steps(max_steps)
             elif length.of_examples is None:
-                raise UnknownLengthError(
-                    f"{self.source}: {key} is {length.text}, which is not a literal; give the length (max_steps=..., --max-steps)"
-                )
+                what = f"{self.source}: {key} is {length.text}, which is not a literal"
+                whose = " of the schedule" if self.trainer == "get_scheduler" else ""  # whose run may be shorter
+                raise UnknownLengthError(f"{what}; give the length{whose} (max_steps=..., --max-steps)")
             elif num_examples is None:
                 raise UnknownLengthError(
                     f"{self.source}: {key} is {length.text}; give the number of training examples (num_examples=..., "

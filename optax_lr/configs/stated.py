@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from optax_lr.sources.errors import STATE, UnstatedError
 from optax_lr.sources.marks import is_known, readable
-from optax_lr.sources.python.constructors import EMBEDDING_KEYS
+from optax_lr.sources.python.constructors import EMBEDDING_KEYS, LIGHTNING
+from optax_lr.sources.python.lightning_run import TRAINER_KEYS
 from optax_lr.sources.source import Source, count_of
 from optax_lr.text import start_of, words
 from optax_lr.trainers.base import Trainer
@@ -17,6 +18,7 @@ from optax_lr.trainers.settings import LENGTH
 
 _ENDS = words("T_max total_iters total_steps epochs schedulers")  # arguments of torch's schedulers that state a length
 _MOST_ORIGINS = 3  # of values that are not known, which one line can say
+_MOST_GIVEN = 6  # options that one line names
 
 
 def checked(source: Source, trainer: Trainer, overrides: Mapping[str, object], section: tuple[str, ...] = ()) -> Source:
@@ -107,7 +109,9 @@ def _what_is_missing(source: Source, missing: Mapping[str, str]) -> str:
         instead[key] for number, key in enumerate(missing) if key in instead and instead[key] in [*missing][number:]
     }
     each = [f"{key} or {instead[key]}" if key in instead else key for key in missing if key not in later]
-    way = " ".join(f"--set {key}=VALUE" for key in each) if len(each) < 4 else "--set KEY=VALUE"
+    of_run = sorted(TRAINER_KEYS & source.unknown.keys() - missing.keys()) if source.constructor == LIGHTNING else []
+    given = [f"--set {key}={'[N,N]' if key == 'milestones' else 'VALUE'}" for key in (*each, *of_run)]
+    way = " ".join(given) if len(given) <= _MOST_GIVEN else "--set KEY=VALUE"
     if source.form in ("python", "notebook"):
         shown = [f"{key} ({text})" if text.startswith("the ") else f"{key}={text}" for key, text in missing.items()]
         keys = ", ".join(each)
@@ -127,7 +131,9 @@ def _what_is_missing(source: Source, missing: Mapping[str, str]) -> str:
         origin = "".join(f"; {origin}" for origin in origins)
         also = ", or" if "; read " in origin else ";"
         endless = {*source.values, *missing}.isdisjoint(_ENDS) and source.constructor.startswith("torch.optim.")
-        length = ", and the length with --max-steps" if endless else ""
+        length = (
+            ", and the length with --max-steps" if endless else ", and the length with --num-examples" if of_run else ""
+        )
         return f"{what} {verb}{origin}{also} give {its} with {way}{length}"
     line = source.command.line
     words = assignments(source.positional)

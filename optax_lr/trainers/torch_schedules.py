@@ -123,7 +123,9 @@ def _rising(kind: str, values: Mapping[str, Any]) -> int:
 def _check(source: Source, values: Mapping[str, Any]) -> None:
     """Raise ConfigError for an argument that is not a number, and for a schedule without parts."""
     for key, value in values.items():
-        if key == "milestones" and isinstance(value, list):
+        if key == "milestones":
+            if not isinstance(value, list):
+                raise source.error(f"milestones must be a list of steps, such as [30,60], not {value!r}")
             for step in value:
                 whole_setting(f"{source.name}: milestones", step, STRICT)
         elif key == "schedulers":

@@ -289,7 +289,7 @@ def test_processes_that_a_script_starts(tmp_path, line, count):
     ("text", "origin"),
     [
         ("with open('a.yaml') as f:\n    c = yaml.safe_load(f)\nt = c['train']\nTrainingArguments(learning_rate=t['lr'])", "t is c['train'] in line 4, and c is yaml.safe_load(f) in line 3, of a.yaml; give its value with --set learning_rate=VALUE"),
-        ("from own.config import C\nTrainingArguments(learning_rate=float(C.lr), num_train_epochs=C.n, warmup_steps=C.w, lr_scheduler_type=C.k)", "C is imported from own.config; read the script with own/config.py in its folder, or give their values with --set KEY=VALUE"),
+        ("from own.config import C\nTrainingArguments(learning_rate=float(C.lr), num_train_epochs=C.n, warmup_steps=C.w, lr_scheduler_type=C.k)", "C is imported from own.config; read the script with own/config.py in its folder, or give their values with --set learning_rate=VALUE --set num_train"),
         ("from absl import flags\nTrainingArguments(learning_rate=flags.lr)", "flags is imported from absl; give its value"),
         ("from own.config import C\nc = C()\nTrainingArguments(learning_rate=c.lr)", "C is imported from own.config; read the script with own/config.py in its folder, or give its"),
         (

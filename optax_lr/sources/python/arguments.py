@@ -84,7 +84,9 @@ class Arguments:
                 self.lengths[name] = Length(text, of_examples)
                 if self.script.alone:
                     self.alone[name] = self.script.alone
-            elif name in ("max_steps", "num_training_steps"):
+            elif (
+                name in ("max_steps", "num_training_steps") and not self.numbers
+            ):  # those of Lightning have another length
                 self.lengths[name] = Length(text, None)
             else:
                 self.unknown[name] = text
@@ -127,6 +129,7 @@ class Arguments:
             runs = [self.script.assumed(binding.tests) for binding in bindings]
             self.script.notes |= dict.fromkeys(note for out, notes in runs if out is False for note in notes)
             made = [binding.value for binding, (out, _) in zip(bindings, runs, strict=True) if out is not False]
+        made = [part for node in made for part in ([node.body, node.orelse] if isinstance(node, ast.IfExp) else [node])]
         every = [self._rate_of(call, here) or self._rate_of_first_group(call, here) for call in made]
         rates = [rate for rate in every if rate is not None]
         if not rates or len(rates) < len(every) or len({ast.unparse(rate) for rate, _ in rates}) > 1:

@@ -53,7 +53,7 @@ def changes_of(script: Script, run: Run) -> list[str]:
             found.setdefault("load", f"load_state_dict in line {line} may give the rates of a saved run")
         elif config is not None:
             found.setdefault("config", f"the config of {call.last} in line {line} may have a schedule of its own")
-    return [*found.values(), *dict(_as_it_runs(script)).values()]
+    return [*found.values(), *dict(_as_it_runs(script, run)).values()]
 
 
 def check_methods(script: Script) -> None:
@@ -100,13 +100,23 @@ def _is_part(script: Script, run: Run, call: Call) -> bool:
     return call.node in nodes or any(isinstance(node, ast.Name) and node.id in names for node in nodes)
 
 
-def _as_it_runs(script: Script) -> Iterator[tuple[str, str]]:
+def _as_it_runs(script: Script, run: Run) -> Iterator[tuple[str, str]]:
     """Notes on code of the script that changes the run, by their kinds."""
+    family = script.family(run.kind)
+    own = {  # attributes of the module itself, which no scheduler has
+        (name, binding.line)
+        for (owner, name), bindings in script.attributes.items()
+        for binding in bindings
+        if owner == "self" and name in KEPT and script.class_of(binding.scope) in family
+    }
     for node in script.nodes:
         match node:
             case ast.Attribute(attr="should_stop", ctx=ast.Store()):
                 yield "stop", f"should_stop in line {node.lineno} may end the run before its last update"
-            case ast.Attribute(value=holder, attr=name, ctx=ast.Store()) if name in _KEPT or _of_trainer(holder):
+            case ast.Attribute(value=holder, attr=name, ctx=ast.Store()) if (name in _KEPT or _of_trainer(holder)) and (
+                name,
+                node.lineno,
+            ) not in own:
                 yield (
                     "kept",
                     f"{ast.unparse(node)[:60]} in line {node.lineno} changes the run in a way that is not in this plan",

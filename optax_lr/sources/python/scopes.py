@@ -93,7 +93,7 @@ class Scope:
         last = bisect.bisect_left(ordered, line, key=lambda binding: binding.line)
         for first in range(last - 1, -1, -1):
             if 0 < ordered[first].until < line:
-                return ordered[first:last]
+                return [binding for binding in ordered[first:last] if binding.until <= line]  # not in its own statement
         return []
 
 
