@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from optax_lr.sources.errors import STATE, ConfigError
 from optax_lr.sources.files import ELSEWHERE, NOT_FOUND, text_of
@@ -11,6 +13,7 @@ from optax_lr.sources.loading_script import program_of
 from optax_lr.sources.marks import is_known, readable
 from optax_lr.sources.python import script_sources
 from optax_lr.sources.python.nothing import NOTHING
+from optax_lr.sources.python.origins import COMPOSED
 from optax_lr.sources.source import Source
 from optax_lr.text import start_of
 from optax_lr.trainers.base import Trainer
@@ -57,8 +60,10 @@ def why_not_recognised(source: Source, trainers: Mapping[str, Trainer]) -> str:
     if rates:
         shown = ", ".join(f"{place} {start_of(str(value), 30)}" for place, value in rates[:4])
         more = f" and {len(rates) - 4} more" if len(rates) > 4 else ""
-        program = program_of(source) or "that"
-        return f"only the program that reads this file knows the use of {shown}{more}; read {program}, or {state_with(source)}"
+        program = program_of(source)
+        circle = program and os.path.basename(source.name) in _refusal(program, Path(program))
+        read = "" if circle else f"read {program or 'that'}, or "
+        return f"only the program that reads this file knows the use of {shown}{more}; {read}{state_with(source)}"
     scripts = [word for text in _texts(source.values) for word in re.findall(r"[\w./-]+\.(?:sh|py)\b", text)]
     if scripts:
         return f"no setting of a schedule is there, such as learning_rate; {scripts[-1]} is named: read that"
@@ -94,12 +99,18 @@ def read_or(source: Source, file: str) -> str:
     path, _ = source.file(file)
     if path is None:
         return f"{readable(file)} {NOT_FOUND}; {ELSEWHERE}, or "
+    refused = _refusal(file, path)
+    names = COMPOSED in refused  # the config of Hydra
+    return "" if refused.endswith((STATE, NOTHING)) and not names else f"read {file}, or "
+
+
+def _refusal(file: str, path: Path) -> str:
+    """Why a Python script is refused; empty where it is not."""
     try:
         script_sources(file, text_of(str(path)), path.parent)
     except ConfigError as error:
-        if str(error).endswith((STATE, NOTHING)):
-            return ""
-    return f"read {file}, or "
+        return str(error)
+    return ""
 
 
 def _reads(source: Source, name: str, section: tuple[str, ...], trainers: Mapping[str, Trainer]) -> bool:

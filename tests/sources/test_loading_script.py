@@ -63,3 +63,20 @@ def test_the_program_of_a_file_that_only_it_understands(tmp_path, script, named)
     with pytest.raises(olr.ConfigError, match="read that, or state the schedule"):
         olr.read_config(tmp_path / "run.sh")
     assert f"; read {tmp_path / 'run.py' if named else 'that'}, or state the schedule" in str(refused.value)
+
+
+def test_a_program_that_names_the_file_is_not_named_by_it(tmp_path):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "run.yaml").write_text("optim: {lr: 0.001, schedule: mine}\n")
+    (tmp_path / "train.py").write_text(
+        "import hydra\n@hydra.main(config_path='conf', config_name='run')\ndef main(cfg):\n"
+        "    scheduler = hydra.utils.instantiate(cfg.optim, optimizer=f())\n"
+    )
+    (tmp_path / "run.sh").write_text("python train.py optim.lr=0.01\n")
+    for file, way in {
+        "conf/run.yaml": "schedule mine; state",
+        "run.sh": "read train.py",
+        "train.py": "conf/run.yaml",
+    }.items():
+        with pytest.raises(olr.ConfigError, match=way):
+            olr.read_config(tmp_path / file)

@@ -96,9 +96,13 @@ def test_a_module_is_looked_for_where_the_script_is(tmp_path):
     )
     (tmp_path / "run.sh").write_text("python src/train.py\n")
     assert olr.read_config(tmp_path / "run.sh").settings.learning_rate == 2e-5
-    (tmp_path / "src" / "config").mkdir()  # a package, which Python prefers
+    (tmp_path / "src" / "config").mkdir()
+    (tmp_path / "src" / "config" / "__init__.py").write_text("")  # a package, which Python prefers
     with pytest.raises(olr.ConfigError, match="--set"):
         olr.read_config(tmp_path / "src" / "train.py")
+    (tmp_path / "src" / "config" / "rates.py").write_text("RATE = 4e-5\n")
+    (tmp_path / "src" / "config" / "__init__.py").write_text("from .rates import RATE\n")
+    assert olr.read_config(tmp_path / "src" / "train.py").settings.learning_rate == 4e-5
 
 
 def test_a_script_in_the_folder_of_the_package_that_it_imports(tmp_path, monkeypatch):
@@ -126,8 +130,8 @@ def test_a_module_that_is_refused_is_not_named_to_be_read(tmp_path):
     script = "from src.config import make_scheduler\nmake_scheduler(optimizer, lr=1e-4)\n"
     start = r"src.config.make_scheduler in line 2 makes the schedule, with lr=0.0001 \(line 2\); "
     for module, way in {
-        "from torch.optim.lr_scheduler import LambdaLR\nLambdaLR(o, f)": "src/config.py is refused, too: state the schedule",
-        "from torch.optim.lr_scheduler import StepLR\nStepLR(o, 3)": "read src/config.py$",
+        "from torch.optim.lr_scheduler import LambdaLR\ndef make_scheduler(o):\n    LambdaLR(o, f)": "src/config.py is refused, too: state the schedule",
+        "from torch.optim.lr_scheduler import StepLR\ndef make_scheduler(o):\n    StepLR(o, 3)": "read src/config.py$",
     }.items():
         with pytest.raises(olr.ConfigError, match=start + way):
             olr.read_configs(folder(tmp_path, script, module))

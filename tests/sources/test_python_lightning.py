@@ -373,3 +373,91 @@ def test_a_trainer_of_command_line_arguments_names_what_to_read(tmp_path):
     )
     with pytest.raises(olr.ConfigError, match="line 3 runs a LightningModule; read the file with its configure_optim"):
         olr.read_configs(tmp_path / "main.py")
+
+
+NET = """
+import lightning as L
+import torch
+from torch.optim import lr_scheduler as lrs
+class Net(L.LightningModule):
+    def __init__(self, args=None, lr=0.1):
+        super().__init__()
+        self.args, self.lr = args, lr
+    def configure_optimizers(self):
+        opt = torch.optim.SGD(self.parameters(), lr=self.lr)
+        if self.args.kind == "plateau":
+            return {"optimizer": opt, "lr_scheduler": lrs.ReduceLROnPlateau(opt), "monitor": "loss"}
+        return [opt], [lrs.StepLR(opt, self.args.every)]
+"""
+PARSER = "import argparse\nparser = argparse.ArgumentParser()\nparser.add_argument('--kind', default='KIND')\nargs = parser.parse_args()\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "script", "message"),
+    [
+        ({"net.py": NET}, "from net import Net\nL.Trainer().fit(Net(lr=0.3))\n", r"line 3 runs Net, with lr=0.3 \(line 3\); read net.py$"),
+        ({"nets/__init__.py": "from .net import *", "nets/net.py": NET}, "from nets import Net\nL.Trainer().fit(Net())\n", "runs Net; read nets/net.py$"),
+        ({"nets/__init__.py": "from nets.net import Net", "nets/net.py": NET}, "import nets\nL.Trainer().fit(nets.Net())\n", "runs Net; read nets/net.py$"),
+        ({"net.py": NET, "old.py": NET}, "import net, old\nteacher = old.Net.load_from_checkpoint('a')\nmodel = net.Net(lr=LR)\nL.Trainer().fit(model)\n",
+         r"runs Net, with lr=LR \(line 4\); read net.py$"),
+        ({"net.py": NET}, "from net import Net\nL.Trainer().fit(made(Net))\n", "runs a LightningModule; read net.py$"),
+        ({"net.py": NET}, "from net import Net\nclass Mine(Net):\n    def __init__(self, lr=0.5):\n        pass\nL.Trainer().fit(Mine(c.lr))\n",
+         r"runs Mine, with lr=c.lr \(line 6\); read net.py$"),
+        ({"net.py": NET}, "from net import Net\nclass Mine(Net):\n    def __init__(self, lr=0.5):\n        pass\nL.Trainer().fit(Mine())\n",
+         r"runs Mine, with lr=0.5 \(line 4\); read net.py$"),
+        ({"net.py": NET.replace("StepLR", "LambdaLR")}, "from net import Net\nL.Trainer().fit(Net())\n", "line 12 of net.py makes ReduceLROnPlateau; it follows a metric"),
+        ({"net.py": NET}, PARSER.replace("KIND", "step") + "from net import Net\nL.Trainer().fit(Net(args))\n", "runs Net; read net.py$"),
+        ({"net.py": NET}, PARSER.replace("KIND", "plateau") + "from net import Net\nL.Trainer().fit(Net(args))\n",
+         "runs Net; line 12 of net.py makes ReduceLROnPlateau, as args.kind is 'plateau', the default of --kind; it follows a metric"),
+    ],
+)  # fmt: skip
+def test_a_module_in_another_file_is_named(tmp_path, files, script, message):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "train.py").write_text(f"import lightning as L\n{script}")
+    with pytest.raises(olr.ConfigError, match=message):
+        olr.read_config(tmp_path / "train.py")
+
+
+@pytest.mark.parametrize("kind", ["plateau", "step"])
+def test_an_option_decides_what_a_module_in_another_file_makes(tmp_path, kind):
+    (tmp_path / "net.py").write_text(NET)
+    (tmp_path / "train.py").write_text(
+        f"import lightning as L\n{PARSER}from net import Net\nL.Trainer().fit(Net(args))\n"
+    )
+    message = "makes ReduceLROnPlateau; it follows a metric" if kind == "plateau" else "runs Net; read net.py$"
+    with pytest.raises(olr.ConfigError, match=message):
+        olr.read_config(tmp_path / "train.py", values={"kind": kind})
+
+
+def test_everything_that_a_module_leaves_open_is_asked_for_at_once(tmp_path):
+    path = tmp_path / "net.py"
+    made = "torch.optim.lr_scheduler.MultiStepLR(opt, self.hparams.ends)"
+    text = MODULE.replace("torch.optim.lr_scheduler.StepLR(opt, 2)", made).replace("RETURNED", "[opt], [sched]")
+    path.write_text(text)
+    ways = (
+        r"--set milestones=\[N,N\] --set batch_size=VALUE --set max_epochs=VALUE, and the length with --num-examples$"
+    )
+    with pytest.raises(olr.ConfigError, match=ways):
+        olr.read_config(path)
+    values = {"milestones": [2, 3], "batch_size": 8, "max_epochs": 4}
+    plan = olr.read_config(path, values=values).plan(num_examples=80)
+    assert [round(float(plan.schedule(step)), 6) for step in (0, 19, 20, 30)] == [0.1, 0.1, 0.01, 0.001]
+    with pytest.raises(olr.ConfigError, match=r"milestones must be a list of steps, such as \[30,60\], not '2,3'"):
+        olr.read_config(path, values=values | {"milestones": "2,3"})
+
+
+def test_the_length_of_a_schedule_is_not_that_of_the_run(tmp_path):
+    """A module that computes both in `setup`; the dict of its scheduler has the name of the scheduler."""
+    made = "transformers.get_linear_schedule_with_warmup(opt, 4, self.total_steps)\n        sched = {\n            'scheduler': sched,\n            'interval': 'step',\n        }"
+    setup = "    def setup(self, stage):\n        self.total_steps = len(self.data)\n"
+    path = tmp_path / "train.py"
+    text = MODULE.replace("torch.optim.lr_scheduler.StepLR(opt, 2)", made).replace("RETURNED", "[opt], [sched]")
+    path.write_text(f"import transformers\n{text}{setup}{RUN}")
+    with pytest.raises(olr.ConfigError, match=r"num_training_steps=self.total_steps is not .*--set num_training_steps"):
+        olr.read_config(path).plan(num_examples=80, max_steps=40)
+    config = olr.read_config(path, values={"num_training_steps": 200})
+    plan = config.plan(num_examples=80)
+    assert (plan.max_steps, repr(plan.schedule)) == (40, repr(olr.Linear(0.1, 200, 4)))
+    assert not any("self.total_steps" in note for note in config.notes)

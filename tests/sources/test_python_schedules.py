@@ -580,3 +580,46 @@ def test_a_length_that_is_taken_for_that_of_the_schedule_is_noted(tmp_path):
     assert note in config.notes
     path.write_text(path.read_text().replace("net.steps", "50"))
     assert not any(note.startswith("num_training_steps is") for note in olr.read_config(path).notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import hydra\n@hydra.main(config_path='conf', config_name='run')\ndef main(cfg):\n    opt = f()\n    scheduler = hydra.utils.instantiate(cfg.sched, optimizer=opt)\n",
+         r"hydra.utils.instantiate\(cfg.sched, optimizer=opt\) in line 5 makes the schedule, and is not read; read the config in conf/run.yaml that Hydra composes, or"),
+        ("import yaml\nc = yaml.safe_load(open('run.yaml'))\nlr_scheduler = get_object(c['kind'])(optim, **c['more'])\n",
+         r"in line 3 makes the schedule, and is not read; c is yaml.safe_load\(open\('run.yaml'\)\) in line 2; read the config or the command of the training, or"),
+        ("class A:\n    def f(self, optimizer):\n        self.scheduler = self.hparams.scheduler(optimizer=optimizer)\n",
+         r"self.hparams.scheduler\(optimizer=optimizer\) in line 3 makes the schedule, and is not read; read the config or the command"),
+        ("noise_scheduler = load(path, betas)\n", "this script makes no schedule"),
+        ("import lr_utils\nlr_utils.ReduceLROnPlateau(opt, patience=3)\n", "ReduceLROnPlateau in line 2 is not read as a config; it follows a metric"),
+    ],
+)  # fmt: skip
+def test_a_call_that_is_not_read_and_makes_the_schedule_is_named(tmp_path, text, message):
+    (tmp_path / "a.py").write_text(text)
+    with pytest.raises(olr.ConfigError, match=message):
+        olr.read_config(tmp_path / "a.py")
+
+
+def test_the_rate_of_either_branch_is_that_of_both(tmp_path):
+    text = (
+        "from torch import optim\noptimizer = optim.AdamW(p, lr=0.1) if fast else optim.SGD(p, lr=RATE)\n"
+        "optim.lr_scheduler.StepLR(optimizer, 3)\n"
+    )
+    (tmp_path / "a.py").write_text(text.replace("RATE", "0.1"))
+    assert olr.read_config(tmp_path / "a.py").settings.learning_rate == 0.1
+    (tmp_path / "a.py").write_text(text.replace("RATE", "0.2"))
+    with pytest.raises(olr.ConfigError, match=r"learning_rate \(the optimizer's lr\) is not a literal"):
+        olr.read_config(tmp_path / "a.py")
+
+
+def test_the_length_that_is_asked_for_is_that_of_the_schedule(tmp_path):
+    text = "from transformers import get_linear_schedule_with_warmup as g\ng(f(), num_warmup_steps=3, num_training_steps=n.steps)\n"
+    (tmp_path / "a.py").write_text(text)
+    with pytest.raises(
+        olr.ConfigError, match="--set learning_rate=VALUE, and the length of the schedule with --max-steps"
+    ):
+        olr.read_config(tmp_path / "a.py")
+    config = olr.read_config(tmp_path / "a.py", values={"learning_rate": 0.1})
+    with pytest.raises(olr.ConfigError, match=r"give the length of the schedule \(max_steps="):
+        config.plan()

@@ -32,6 +32,7 @@ _SETTING = (
 )
 _WRITES = ("globals(", "exec(", "setattr(", "__setattr__", "__dict__", "importlib", "reload(", "sys.path")
 
+_DEEPEST_MODULE = 10  # parts of a module's name
 _MOST_LOOKED_FOR = 5_000  # names of files
 _IMPORTS = re.compile(
     r"(?m)^[ \t]*(?:from[ \t]+(\.*)([\w.]*)[ \t]+)?import[ \t]+(?:\(([\w,\s]{0,500})|([\w., \t]{1,500}))"
@@ -110,6 +111,27 @@ class Program(Script):
         script = self._module(module)
         return None if script is None or last not in script.classes else (script, script.classes[last])
 
+    def defined_in(self, name: str, depth: int = 5) -> tuple[Path, Program, str] | None:
+        """The module in the folder that defines what a full name is, also where others import it from there.
+
+        Returns:
+            The file of the module, the module, and the name in it, such as `Net.build`; None where it is not there.
+        """
+        parts = name.split(".")
+        for place in range(min(len(parts) - 1, _DEEPEST_MODULE), 0, -1):
+            module, inner = ".".join(parts[:place]), parts[place:]
+            path = self.file_of(module)
+            script = None if path is None else self._parsed(path)
+            if script is None or path is None:
+                continue
+            if inner[0] in {*script.classes, *script.functions}:
+                return path, script, ".".join(inner)
+            passed_on = [script.imported[inner[0]]] if inner[0] in script.imported else []
+            passed_on += [f"{starred}.{inner[0]}" for starred in script.starred]
+            found = (script.defined_in(".".join([other, *inner[1:]]), depth - 1) for other in passed_on if depth)
+            return next((made for made in found if made is not None), None)
+        return None
+
     @functools.cached_property
     def _beside(self) -> list[Program]:
         """The script, and the modules in its folder that it imports, or that these import."""
@@ -169,8 +191,10 @@ class Program(Script):
     def _module(self, name: str) -> Program | None:
         """The module in the folder, parsed as a script; None if it cannot be read."""
         path = self.file_of(name) if self.reads_files else None
-        if path is None:
-            return None
+        return None if path is None else self._parsed(path)
+
+    def _parsed(self, path: Path) -> Program | None:
+        """The file of a module, parsed once; None if it cannot be read."""
         if path not in self._modules:
             self._modules[path] = None  # while it is parsed, in which it may import this one
             self._modules[path] = self._parsed_module(path)
@@ -182,13 +206,13 @@ class Program(Script):
         if base is None or not module or module.startswith(".."):
             return None
         if module not in self._files:
-            name = file_name(module)
-            package, _, inner = name.partition("/")
-            if package == base.absolute().name and not (base / package).exists():
-                name = inner  # a script in the folder `src` that imports `src.config`
-            whole = base / name
-            path, _ = file_below(name, base)
-            self._files[module] = path if path == whole and not whole.with_suffix("").is_dir() else None
+            names = module.removeprefix(".").split(".")
+            of_own = not module.startswith(".") and names[0] == base.absolute().name
+            if of_own and not (base / names[0]).exists():
+                del names[0]  # a script in the folder `src` that imports `src.config`
+            places = ["/".join([*names, "__init__.py"]), *(["/".join(names) + ".py"] if names else [])]
+            found = ((base / place, file_below(place, base)[0]) for place in places)  # a package comes first
+            self._files[module] = next((path for whole, path in found if path == whole), None)
         return self._files[module]
 
     def imported_in(self, module: str, name: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from optax_lr.sources.errors import ConfigError
 from optax_lr.sources.python.constructors import FUNCTIONS, OPTIMIZERS, SCHEDULES
 from optax_lr.sources.python.entries import entries
+from optax_lr.sources.python.imports import Program
 from optax_lr.sources.python.objects import Script
 from optax_lr.sources.python.overrides import rates_by_hand
 from optax_lr.sources.python.scopes import Binding, Call, Scope, Tests
@@ -54,6 +56,34 @@ def module_of(script: Script, name: str) -> str:
     """The class whose `configure_optimizers` an object of a class has; empty where none has it."""
     methods = {script.class_of(scope) for scope in script.scopes if scope.named == _METHOD}
     return next((kind for kind in script.parents(name) if kind in methods), "")
+
+
+def optimizers_elsewhere(
+    script: Program, kind: str, path: Path | None = None, depth: int = 5
+) -> tuple[Path, Program, Scope] | None:
+    """The `configure_optimizers` that a class has from another file of the folder, with that file; None where there is none.
+
+    Args:
+        script: the script, or the module in the file `path`.
+        kind: the class.
+        path: the file; None for the script itself.
+        depth: how many files are followed.
+    """
+    if kind not in script.classes:
+        found = script.defined_in(kind) if depth else None
+        return None if found is None else optimizers_elsewhere(found[1], found[2], found[0], depth - 1)
+    for parent in script.parents(kind):
+        for scope in script.functions.get(_METHOD, ()):
+            if script.class_of(scope) == parent:
+                return None if path is None else (path, script, scope)
+    bases = [
+        script.qualified(base)
+        for parent in script.parents(kind)
+        for made in script.classes[parent]
+        for base in made.bases
+    ]
+    others = (optimizers_elsewhere(script, base, path, depth) for base in bases if base not in script.classes)
+    return next((found for found in others if found is not None), None)
 
 
 def is_scheduler(call: Call) -> bool:

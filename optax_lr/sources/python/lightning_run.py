@@ -87,6 +87,11 @@ def _model_of(script: Script, fit: Call) -> str:
     return "" if model is None else model.name
 
 
+def fitted(script: Script) -> list[str]:
+    """What makes the modules that a Trainer fits, as `net.Net`; empty texts where that is not known."""
+    return [_model_of(script, fit) for fit in _fits(script)]
+
+
 def _is_of(script: Script, run: Run, fit: Call) -> bool:
     """Whether a `fit` is of the module: of an object of a class that has its `configure_optimizers`."""
     return module_of(script, _model_of(script, fit).partition(".")[0]) == run.kind

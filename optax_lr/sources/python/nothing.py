@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import ast
+import itertools
+import os.path
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from optax_lr.sources.errors import CONSTANT, STATE, stated
 from optax_lr.sources.python.constructors import BY_HAND, ELSEWHERE, HOMES, TRL
+from optax_lr.sources.python.imports import Program
+from optax_lr.sources.python.lightning import is_trainer, optimizers_elsewhere
+from optax_lr.sources.python.lightning_run import fitted
 from optax_lr.sources.python.objects import Script
+from optax_lr.sources.python.origins import hydra_config, origin_of
 from optax_lr.sources.python.overrides import rates_by_hand
 from optax_lr.sources.python.own_classes import own_class
 from optax_lr.sources.python.run_facts import filled_classes
 from optax_lr.sources.python.scheduler_use import never_stepped
-from optax_lr.sources.python.scopes import Call
-from optax_lr.sources.python.syntax import UnknownError, defaults_of, field_default, keyword_of
+from optax_lr.sources.python.scopes import Call, Scope
+from optax_lr.sources.python.syntax import UnknownError, defaults_of, field_default, keyword_of, places_of
 from optax_lr.text import start_of, words
 
 _PLATEAU = "torch.optim.lr_scheduler.ReduceLROnPlateau"
+_METRIC = ELSEWHERE[_PLATEAU]
 # Trainers by a module that only their own programs import: where the settings are.
 _PROGRAMS = {
     r"torchtune\b": "torchtune, whose settings are in a YAML file; read that, or the command that names it",
@@ -29,29 +37,27 @@ _PROGRAMS = {
 }
 # Calls that decide the schedule in another file, by the full name or the last part of it.
 _ELSEWHERE = {
-    r"(?:pytorch_)?lightning\..*Trainer(?:\.from_argparse_args)?": (
-        "runs a LightningModule",
-        "the file with its configure_optimizers",
-    ),
     r"deepspeed\.initialize": ("may take the schedule of its config", "that JSON file"),
     r"(?:.*\.)?(?i:(?:lr|learning_?rate|get|create|make|build|setup)\w*_sched\w*)": ("makes the schedule", ""),
     r"(?:.*\.)?(?:\w*Trainer|(?i:train|fit|fine_?tune|run_train\w*))": ("trains", ""),
 }
+_MOST_CLASSES = 200  # that are looked for in other files
 _NOT_COUNTED = words("PPOConfig AsyncGRPOConfig GOLDConfig")  # which --trainer cannot name
 _HOMES = tuple(f"{home}." for home in HOMES)
 _READ = re.compile(r"hyperparams|param_groups|_lr\(|\.item\(")  # from an optimizer or a schedule: no setting
 _RATE = re.compile(r"(?i)(?:b|base_|peak_|max_|init(?:ial)?_)?(?:lr|learning_?rate)")
+_SCHEDULER = re.compile(r"(?i)(?:lr_?|learning_?rate_)?sched(?:uler)?s?")
 
 
 NOTHING = "this script makes no schedule, and states no rate; read the script, the command or the YAML file that trains"
 
 
-def why_nothing(script: Script, is_config: Callable[[str], bool | None] = lambda _: None) -> str:
+def why_nothing(script: Program, is_config: Callable[[Path], bool]) -> str:
     """One line on what a script has instead of a config, and what to do.
 
     Args:
         script: the script.
-        is_config: whether a module below its folder holds a config; None where it is not there.
+        is_config: whether the file of a module below its folder holds a config.
     """
     for call in script.calls:
         if found := _of_call(script, call):
@@ -78,8 +84,13 @@ def why_nothing(script: Script, is_config: Callable[[str], bool | None] = lambda
     if package := _open_mmlab(script):
         value = "RATE" if rate is None else rate.value
         return f"this is a config of {package}, which is not read; {stated(learning_rate=value or 'RATE')}"
-    if elsewhere := _elsewhere(script, f", with {rate.text}" if rate else "", is_config):
-        return elsewhere
+    of_rate = f", with {rate.text}" if rate else ""
+    if found := (
+        _of_lightning(script, of_rate, is_config)
+        or _elsewhere(script, of_rate, is_config)
+        or _made_by_call(script, of_rate)
+    ):
+        return found
     if rate is None:
         return NOTHING
     if based := _computed_from(script, rate):
@@ -102,6 +113,8 @@ def _computed_from(script: Script, rate: _Rate) -> int | None:
 def _of_call(script: Script, call: Call) -> str:
     """The line on a call that makes a schedule, or arguments, of a kind that is not read; empty for any other."""
     where = f"{call.name} in line {call.node.lineno}"
+    if call.last == "ReduceLROnPlateau" and call.name != _PLATEAU and call.name not in script.classes:
+        return f"{where} is not read as a config; {_METRIC}"
     for module, way in ELSEWHERE.items():
         of_module = f"{call.name}.".startswith((f"{module}.", f"tensorflow.{module}."))
         if of_module and re.search(r"schedule|onecycle|decay(?!ed)", call.name.lower()):
@@ -129,7 +142,75 @@ def _of_call(script: Script, call: Call) -> str:
     return ""
 
 
-def _elsewhere(script: Script, rate: str, is_config: Callable[[str], bool | None]) -> str:
+def _of_lightning(script: Program, rate: str, is_config: Callable[[Path], bool]) -> str:
+    """What a Trainer of Lightning runs, whose `configure_optimizers` is in another file; empty without a Trainer."""
+    trainer = next((call for call in script.calls if is_trainer(call)), None)
+    if trainer is None:
+        return ""
+    what = f"{trainer.name} in line {trainer.node.lineno} runs"
+    made = {call.name: call for call in reversed(script.calls) if call.name in script.classes or "." in call.name}
+    names = dict.fromkeys([*(name for name in fitted(script) if name in made), *reversed(made)])
+    for name in itertools.islice(names, _MOST_CLASSES):
+        call, kind = made[name], name.removesuffix(".load_from_checkpoint")
+        if (found := optimizers_elsewhere(script, kind)) is not None:
+            passed = next(_rates_of(script, call.given(()).items()), None)
+            if any(isinstance(part, ast.Name) and part.id in script.options.holders for part in ast.walk(call.node)):
+                found[1].options = script.options  # which the class is given
+            of_rate = rate if passed is None else f", with {passed.text}"
+            return f"{what} {kind.rpartition('.')[2]}{of_rate}; {_of_method(script, *found, is_config)}"
+    what = f"{what} a LightningModule{rate}"
+    for name in itertools.islice(script.imported.values(), _MOST_CLASSES):
+        if (found := optimizers_elsewhere(script, name)) is not None:
+            return f"{what}; {_of_method(script, *found, is_config)}"
+    return f"{what}; read the file with its configure_optimizers, or {STATE}"
+
+
+def _of_method(script: Program, path: Path, module: Program, method: Scope, is_config: Callable[[Path], bool]) -> str:
+    """What to do about the `configure_optimizers` in the file of a module."""
+    for call in module.calls:
+        if call.last == "ReduceLROnPlateau" and call.scope is method:
+            runs, assumed = module.assumed(call.tests)
+            if runs or (runs is None and not is_config(path)):
+                shared = module.options is script.options  # else the notes have text of the module
+                by = f", as {assumed[0].partition(';')[0]}" if assumed and shared else ""
+                return f"line {call.node.lineno} of {_shown(script, path)} makes {call.last}{by}; {_METRIC}"
+    return _read(script, path, is_config)
+
+
+def _shown(script: Program, path: Path) -> str:
+    """The file of a module, as it is seen from the folder of the script."""
+    return os.path.relpath(path, script.beside)
+
+
+def _read(script: Program, path: Path, is_config: Callable[[Path], bool]) -> str:
+    """The advice to read the file of a module, or, if that is refused, to state the schedule."""
+    file = _shown(script, path)
+    return f"read {file}" if is_config(path) else f"{file} is refused, too: {STATE}"
+
+
+def _made_by_call(script: Program, rate: str) -> str:
+    """The call of what is not read that makes a scheduler of an optimizer, as Hydra's `instantiate`; empty for none."""
+    bound = [(name, binding) for scope in script.scopes for name, made in scope.names.items() for binding in made]
+    bound += [(name, binding) for (_, name), made in script.attributes.items() for binding in made]
+    for name, binding in bound:
+        made = binding.value
+        if (
+            not isinstance(made, ast.Call)
+            or _SCHEDULER.fullmatch(name) is None
+            or script.qualified(made.func) in script.classes
+        ):
+            continue
+        given = [*made.args, *(word.value for word in made.keywords)]
+        if any(re.search(r"(?i)\bopt(?:im\w*)?\b|optim", ast.unparse(part)) for part in given):
+            what = f"{start_of(ast.unparse(made), 60)} in line {made.lineno} makes the schedule{rate}, and is not read"
+            composed = next(filter(None, (hydra_config(script, scope.function) for scope in script.scopes)), "")
+            origin = "" if composed else origin_of(script, ast.unparse(made))
+            read = composed or "the config or the command of the training"
+            return f"{what}{f'; {origin}' if origin else ''}; read {read}, or {STATE}"
+    return ""
+
+
+def _elsewhere(script: Program, rate: str, is_config: Callable[[Path], bool]) -> str:
     """What another file decides; empty where none does."""
     for call in script.calls:
         arguments = keyword_of(call.node, "args") if call.last.endswith("Trainer") else None
@@ -142,14 +223,11 @@ def _elsewhere(script: Script, rate: str, is_config: Callable[[str], bool | None
                 continue
             if ast.unparse(call.node.func).partition(".")[0] not in script.imported:
                 continue
-            module = call.name.rpartition(".")[0]
-            found, file = is_config(module), f"{module.replace('.', '/')}.py"
+            found = script.defined_in(call.name)
             what = f"{call.name} in line {call.node.lineno} {does}{rate}"
-            if found is False:
-                return f"{what}; {file} is refused, too: {STATE}"
-            return (
-                f"{what}; read {file}" if found else f"{what}; read {other or 'the file that defines it'}, or {STATE}"
-            )
+            if found is not None:
+                return f"{what}; {_read(script, found[0], is_config)}"
+            return f"{what}; read {other or 'the file that defines it'}, or {STATE}"
     return ""
 
 
@@ -176,10 +254,13 @@ def _rates(script: Script) -> Iterator[_Rate]:
             default = _number(script, keyword_of(made[0].node, "default"))
             stated = "" if default is None else f", {default:g} by default"
             yield _Rate(f"--{name} (line {made[0].node.lineno}{stated})", default)
+    scopes = {scope.function: scope for scope in script.scopes}
+    called = {call.name: call for call in reversed(script.calls)}
     for node in script.nodes:
         match node:
             case ast.FunctionDef():
-                pairs = [(name, value) for name, value in defaults_of(node).items() if value is not None]
+                kind = script.class_of(scopes[node]) if node.name == "__init__" else node.name
+                pairs = list(_passed(node, called.get(kind)))
             case ast.Call(keywords=keywords):
                 pairs = [(word.arg or "", word.value) for word in keywords]
             case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.Assign(targets=[target], value=value):
@@ -188,9 +269,22 @@ def _rates(script: Script) -> Iterator[_Rate]:
                 pairs = [(str(getattr(key, "value", "")), value) for key, value in zip(keys, values, strict=True)]
             case _:
                 continue
-        for key, value in pairs:
-            if _RATE.fullmatch(key) and not _READ.search(text := ast.unparse(value)):
-                yield _Rate(f"{key}={start_of(text, 40)} (line {value.lineno})", _number(script, value))
+        yield from _rates_of(script, pairs)
+
+
+def _rates_of(script: Script, pairs: Iterable[tuple[str, ast.expr]]) -> Iterator[_Rate]:
+    """The rates among names with their values."""
+    for key, value in pairs:
+        if _RATE.fullmatch(key) and not _READ.search(text := ast.unparse(value)):
+            yield _Rate(f"{key}={start_of(text, 40)} (line {value.lineno})", _number(script, value))
+
+
+def _passed(function: ast.FunctionDef, call: Call | None) -> Iterator[tuple[str, ast.expr]]:
+    """The defaults of a function; what the first call of it, or of its class, passes instead."""
+    given = {} if call is None else call.given(places_of(function))
+    for name, default in defaults_of(function).items():
+        if default is not None and (name in given or call is None or not call.unpacks):
+            yield name, given.get(name, default)
 
 
 def _number(script: Script, node: ast.expr | None) -> float | None:

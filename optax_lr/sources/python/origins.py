@@ -7,7 +7,7 @@ import re
 
 from optax_lr.sources.python.constructors import HOMES
 from optax_lr.sources.python.imports import Program, file_name
-from optax_lr.sources.python.syntax import Named, keyword_of, places_of, texts_of
+from optax_lr.sources.python.syntax import Function, Named, keyword_of, places_of, texts_of
 from optax_lr.sources.python.unread import KNOWN
 from optax_lr.text import start_of, words
 
@@ -17,6 +17,7 @@ _PACKAGES = words(
     "fvcore gin hydra jsonargparse lightning_fabric litgpt llmfoundry ml_collections mmcv mmengine munch omegaconf optuna "
     "pydantic pydantic_settings pyrallis ray sacred simple_parsing tap timm traitlets tyro typer yacs yaml"
 )
+COMPOSED = "that Hydra composes"
 _NO_OBJECT = frozenset({"self", "math", "os", "np", "torch"})
 
 
@@ -53,12 +54,12 @@ def origin_of(script: Program, text: str, depth: int = 3) -> str:
     if made or len(functions) != 1:
         return ""
     function = functions.pop()
-    return f"{name} is {_of_hydra(script, function) or f'an argument of {function.name}()'}"
+    return f"{name} is {hydra_config(script, function) or f'an argument of {function.name}()'}"
 
 
-def _of_hydra(script: Program, function: Named) -> str:
+def hydra_config(script: Program, function: Function | None) -> str:
     """The config that Hydra passes to a function with `@hydra.main`; empty for any other function."""
-    for decorator in function.decorator_list:
+    for decorator in function.decorator_list if isinstance(function, Named) else ():
         if isinstance(decorator, ast.Call) and script.qualified(decorator.func) == "hydra.main":
             parts = [
                 given.value
@@ -66,7 +67,7 @@ def _of_hydra(script: Program, function: Named) -> str:
                 if isinstance(given := keyword_of(decorator, key), ast.Constant)
             ]
             named = f" in {'/'.join(map(str, parts)).removesuffix('.yaml')}.yaml" if len(parts) == 2 else ""
-            return f"the config{named} that Hydra composes"
+            return f"the config{named} {COMPOSED}"
     return ""
 
 

@@ -135,11 +135,8 @@ class Reader:
             made = [self._with_examples(made[0])]
         return renamed(self.path, made)
 
-    def _is_config(self, module: str) -> bool | None:
-        """Whether a module below the folder of the script holds a config; None where it is not there."""
-        path = self.script.file_of(module)
-        if path is None:
-            return None
+    def _is_config(self, path: Path) -> bool:
+        """Whether the file of a module below the folder of the script holds a config."""
         try:
             return bool(Reader(str(path), text_of(str(path))).calls)
         except ConfigError:
