@@ -58,7 +58,7 @@ def sources_of(
         found = sources_of(numbered[1], values)
         if chosen := [one for one in found if one.name == path]:
             return chosen
-        raise ConfigError(f"{path}: {numbered[1]} holds {counted(len(found), 'config')}; name it without a number")
+        raise ConfigError(f"{path}: {numbered[1]} holds {counted(len(found), 'config')}; give a lower number, or none")
     suffix = Path(path).suffix.lower()
     if suffix in _NOT_READ:
         raise ConfigError(

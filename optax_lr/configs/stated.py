@@ -131,9 +131,8 @@ def _what_is_missing(source: Source, missing: Mapping[str, str]) -> str:
         origin = "".join(f"; {origin}" for origin in origins)
         also = ", or" if "; read " in origin else ";"
         endless = {*source.values, *missing}.isdisjoint(_ENDS) and source.constructor.startswith("torch.optim.")
-        length = (
-            ", and the length with --max-steps" if endless else ", and the length with --num-examples" if of_run else ""
-        )
+        option = "--max-steps" if endless else "--num-examples" if of_run else ""
+        length = f", and the length with {option}" if option else ""
         return f"{what} {verb}{origin}{also} give {its} with {way}{length}"
     line = source.command.line
     words = assignments(source.positional)

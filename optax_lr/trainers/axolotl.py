@@ -298,10 +298,8 @@ def _notes(keys: Keys, settings: Settings) -> Iterator[str]:
     if keys.get("dataset_shard_num"):
         yield "dataset_shard_num: the number of examples must be that of the shard"
     if not settings.own["packs"] and settings.max_steps <= 0 and _has_sharegpt(keys.get("datasets")):
-        older = (
-            "type: sharegpt is of axolotl in 2024 and before, and is refused now; there transformers counted the steps"
-        )
-        yield f"{older}, and rounded the updates of each epoch down: give those that the run logged (--max-steps)"
+        older = "type: sharegpt is of axolotl in 2024 or older; newer versions refuse it"
+        yield f"{older}. Older ones round the updates of each epoch down; give the steps that the run logged (--max-steps)"
     if settings.max_steps == 0:
         yield "max_steps: 0 counts as not given"
     if not settings.own["warmup_given"]:

@@ -151,9 +151,9 @@ def is_of_deepspeed(scheduler: object) -> bool:
 
 
 def _ignored_keys(values: Mapping[str, object]) -> tuple[str, ...]:
-    """A note on keys of a DeepSpeed config that are meant for its `scheduler` or `optimizer`, and that it ignores."""
+    """Notes on keys that DeepSpeed ignores and that were meant for its `scheduler` or `optimizer`."""
     return tuple(
-        f"{wrong}: no key of a DeepSpeed config, which ignores it; its own is {right}"
+        f"{wrong} is not a key of DeepSpeed, which ignores it; the right key is {right}"
         for wrong, right in _MISTAKEN.items()
         if wrong in values
     )

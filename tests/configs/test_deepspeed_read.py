@@ -149,7 +149,7 @@ def test_a_mistaken_key_of_a_deepspeed_config_is_noted(tmp_path, named):
     path = tmp_path / "run.json"
     path.write_text(json.dumps(TRAINER | {"deepspeed": "zero.json" if named else wrong}))
     assert olr.read_config(path).notes == (
-        "lr_scheduler: no key of a DeepSpeed config, which ignores it; its own is scheduler",
+        "lr_scheduler is not a key of DeepSpeed, which ignores it; the right key is scheduler",
     )
 
 

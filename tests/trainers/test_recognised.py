@@ -706,7 +706,7 @@ PHASES = {"phases": [{"max_steps": 350}, {"max_steps": 300}]}
     [
         (
             PACKED | {"max_steps": None, "datasets": [{"type": "sharegpt.load_role"}]},
-            "type: sharegpt is of axolotl in 2024",
+            "type: sharegpt is of axolotl in 2024 or older; newer versions refuse it",
         ),
         (PACKED | {"max_packed_sequence_len": 2048}, "max_packed_sequence_len: older versions of axolotl pack by it"),
         (

@@ -84,9 +84,8 @@ class Arguments:
                 self.lengths[name] = Length(text, of_examples)
                 if self.script.alone:
                     self.alone[name] = self.script.alone
-            elif (
-                name in ("max_steps", "num_training_steps") and not self.numbers
-            ):  # those of Lightning have another length
+            # In a LightningModule this is the length of the schedule, and that of the run is asked for apart.
+            elif name in ("max_steps", "num_training_steps") and not self.numbers:
                 self.lengths[name] = Length(text, None)
             else:
                 self.unknown[name] = text

@@ -112,10 +112,10 @@ class Program(Script):
         return None if script is None or last not in script.classes else (script, script.classes[last])
 
     def defined_in(self, name: str, depth: int = 5) -> tuple[Path, Program, str] | None:
-        """The module in the folder that defines what a full name is, also where others import it from there.
+        """Find the module in the folder that defines a class or a function, also if another module imports it from there.
 
         Returns:
-            The file of the module, the module, and the name in it, such as `Net.build`; None where it is not there.
+            The file of the module, the module, and the name in it, such as `Net.build`; None if no module defines it.
         """
         parts = name.split(".")
         for place in range(min(len(parts) - 1, _DEEPEST_MODULE), 0, -1):

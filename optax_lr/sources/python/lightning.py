@@ -61,13 +61,16 @@ def module_of(script: Script, name: str) -> str:
 def optimizers_elsewhere(
     script: Program, kind: str, path: Path | None = None, depth: int = 5
 ) -> tuple[Path, Program, Scope] | None:
-    """The `configure_optimizers` that a class has from another file of the folder, with that file; None where there is none.
+    """Find the `configure_optimizers` of a class in another file of the folder.
 
     Args:
         script: the script, or the module in the file `path`.
         kind: the class.
         path: the file; None for the script itself.
-        depth: how many files are followed.
+        depth: the number of files to follow.
+
+    Returns:
+        The other file, its module, and the scope of the method; None if the class has no such method.
     """
     if kind not in script.classes:
         found = script.defined_in(kind) if depth else None

@@ -113,10 +113,9 @@ def _as_it_runs(script: Script, run: Run) -> Iterator[tuple[str, str]]:
         match node:
             case ast.Attribute(attr="should_stop", ctx=ast.Store()):
                 yield "stop", f"should_stop in line {node.lineno} may end the run before its last update"
-            case ast.Attribute(value=holder, attr=name, ctx=ast.Store()) if (name in _KEPT or _of_trainer(holder)) and (
-                name,
-                node.lineno,
-            ) not in own:
+            case ast.Attribute(attr=name, ctx=ast.Store()) if (name, node.lineno) in own:
+                pass
+            case ast.Attribute(value=holder, attr=name, ctx=ast.Store()) if name in _KEPT or _of_trainer(holder):
                 yield (
                     "kept",
                     f"{ast.unparse(node)[:60]} in line {node.lineno} changes the run in a way that is not in this plan",

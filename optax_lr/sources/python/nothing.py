@@ -99,7 +99,7 @@ def why_nothing(script: Program, is_config: Callable[[Path], bool]) -> str:
 
 
 def _computed_from(script: Script, rate: _Rate) -> int | None:
-    """The line that makes another rate of a base rate, as in `lr = args.base_lr * math.sqrt(batch)`; None where none does."""
+    """The line that scales a base rate, as in `lr = args.base_lr * math.sqrt(batch)`; None without one."""
     name = re.split(r"[= ]", rate.text.removeprefix("--"), maxsplit=1)[0].replace("-", "_")
     if not name.startswith("b"):
         return None
@@ -143,7 +143,7 @@ def _of_call(script: Script, call: Call) -> str:
 
 
 def _of_lightning(script: Program, rate: str, is_config: Callable[[Path], bool]) -> str:
-    """What a Trainer of Lightning runs, whose `configure_optimizers` is in another file; empty without a Trainer."""
+    """The line on a Trainer of Lightning whose module has its `configure_optimizers` in another file; empty without a Trainer."""
     trainer = next((call for call in script.calls if is_trainer(call)), None)
     if trainer is None:
         return ""
@@ -166,7 +166,7 @@ def _of_lightning(script: Program, rate: str, is_config: Callable[[Path], bool])
 
 
 def _of_method(script: Program, path: Path, module: Program, method: Scope, is_config: Callable[[Path], bool]) -> str:
-    """What to do about the `configure_optimizers` in the file of a module."""
+    """The advice on a `configure_optimizers` in the file of a module."""
     for call in module.calls:
         if call.last == "ReduceLROnPlateau" and call.scope is method:
             runs, assumed = module.assumed(call.tests)
@@ -189,7 +189,7 @@ def _read(script: Program, path: Path, is_config: Callable[[Path], bool]) -> str
 
 
 def _made_by_call(script: Program, rate: str) -> str:
-    """The call of what is not read that makes a scheduler of an optimizer, as Hydra's `instantiate`; empty for none."""
+    """The line on an unread call that makes a scheduler of an optimizer, such as Hydra's `instantiate`; empty without one."""
     bound = [(name, binding) for scope in script.scopes for name, made in scope.names.items() for binding in made]
     bound += [(name, binding) for (_, name), made in script.attributes.items() for binding in made]
     for name, binding in bound:
@@ -201,7 +201,7 @@ def _made_by_call(script: Program, rate: str) -> str:
         ):
             continue
         given = [*made.args, *(word.value for word in made.keywords)]
-        if any(re.search(r"(?i)\bopt(?:im\w*)?\b|optim", ast.unparse(part)) for part in given):
+        if any(re.search(r"(?i)\bopt\b|optim", ast.unparse(part)) for part in given):
             what = f"{start_of(ast.unparse(made), 60)} in line {made.lineno} makes the schedule{rate}, and is not read"
             composed = next(filter(None, (hydra_config(script, scope.function) for scope in script.scopes)), "")
             origin = "" if composed else origin_of(script, ast.unparse(made))

@@ -264,15 +264,14 @@ def _trainers(script: Script, runs: list[Call], several: bool) -> list[str]:
 
 
 def _never_trained(script: Script) -> int | None:
-    """The line of a trainer that stays in this script and does not train; None where there is none, or one trains.
+    """The line of a trainer that this script makes and never trains; None without one.
 
-    A trainer stays in a script if each use of its name is that of an attribute: it is not returned or passed on.
+    A trainer that is returned or passed on may be trained elsewhere, so only attributes of its name may be used.
     """
     attributes = [node for node in script.nodes if isinstance(node, ast.Attribute)]
     functions = [node.name for node in script.nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
-    imported = [
-        name for name, whole in script.imported.items() if not whole.startswith("peft.")
-    ]  # prepare_model_for_...
+    # `peft.prepare_model_for_kbit_training` does not train.
+    imported = [name for name, whole in script.imported.items() if not whole.startswith("peft.")]
     if any(_TRAINS.match(name) for name in [*(node.attr for node in attributes), *imported, *functions]):
         return None
     read = [node for node in script.nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
