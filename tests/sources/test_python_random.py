@@ -3,6 +3,7 @@
 import contextlib
 import random
 
+import pytest
 from hypothesis import given, settings, strategies as st
 
 import optax_lr as olr
@@ -88,10 +89,48 @@ class Writer:
         return "\n".join([HEAD, *changes, self.arguments(), self.later()])
 
 
+class NestedWriter(Writer):
+    """Writes a script whose dict has dicts, and that changes entries of them, also under other names."""
+
+    def key(self):
+        return self.random.choice(["['a']", "['b']"])
+
+    def entry(self, kind):
+        key = self.random.choice(["", self.key()])
+        return self.random.choice([f"conf{key}['{kind}']", f"conf{self.key()}.get('{kind}', 9)", f"one['{kind}']"])
+
+    def change(self):
+        rate, key, kind, entry = self.rate(), self.key(), self.random.choice(["lr", "epochs"]), self.entry
+        return self.random.choice([
+            f"conf{key}['{kind}'] = {rate}", f"conf['{kind}'] = {rate}", f"conf{key} = {{'lr': {rate}, 'epochs': 8}}",
+            f"one['{kind}'] = {rate}", f"one = conf{key}", f"two = conf{key}\ntwo['{kind}'] = {rate}", f"conf{key} = one",
+            f"for part in [conf{key}]:\n    part['{kind}'] = {rate}", f"conf['lr'] = {entry('lr')}", f"one['lr'] = {entry('lr')}",
+            f"def change(c):\n    c['{kind}'] = {rate}\nchange(conf{key})", f"def change(c):\n    c['{kind}'] = {rate}\nchange(conf)",
+            f"def change():\n    conf{key}['{kind}'] = {rate}\nchange()", f"conf{key}.update({kind}={rate})", f"conf = {{**conf, 'lr': {rate}}}",
+            f"if len(conf) > 2:\n    conf{key}['{kind}'] = {rate}", f"held = {{'x': conf{key}}}\nheld['x']['{kind}'] = {rate}",
+            f"del conf{key}['{kind}']\nconf{key}['{kind}'] = {rate}", f"one = dict(conf{key})", "conf['lr'] *= 2", "one['epochs'] += 1",
+            f"for _ in range(2):\n    conf['epochs'] = conf{key}['epochs'] + 1\n    conf{key}['epochs'] += 1", f"conf.setdefault('lr', {rate})",
+            f"one = conf['a'] = {{'lr': {rate}, 'epochs': 8}}", f"pair = [one, conf{key}]\npair[1]['{kind}'] = {rate}", f"one, two = conf{key}, one",
+        ])  # fmt: skip
+
+    def script(self):
+        conf = "conf = {'a': {'lr': 1e-3, 'epochs': 2}, 'b': {'lr': 2e-3, 'epochs': 3}, 'lr': 3e-3, 'epochs': 4}\none = conf['a']"
+        changes = [self.change() for _ in range(self.random.randint(1, 3))]
+        call = "TrainingArguments('o', learning_rate={}, num_train_epochs={})"
+        made = call.format(self.entry("lr"), self.entry("epochs"))
+        inner = call.format(self.random.choice(["c['lr']", "c['a']['lr']"]), "c['b']['epochs']")
+        made = self.random.choice([made, f"(lambda: {made})()", f"make(conf)\ndef make(c):\n    return {inner}"])
+        if made.startswith("make"):
+            made, defined = made.split("\n", 1)
+            changes.append(defined)
+        return "\n".join(["from transformers import TrainingArguments", conf, *changes, f"args = {made}"])
+
+
+@pytest.mark.parametrize("writer", [Writer, NestedWriter])
 @settings(max_examples=80, deadline=None)
-@given(st.randoms(use_true_random=False))
-def test_a_script_that_is_read_without_a_note_has_these_values(tmp_path_factory, random):
-    script = Writer(random).script()
+@given(random=st.randoms(use_true_random=False))
+def test_a_script_that_is_read_without_a_note_has_these_values(tmp_path_factory, writer, random):
+    script = writer(random).script()
     run: dict[str, object] = {"__name__": "script"}
     exec(compile(script, "script.py", "exec"), run)
     path = tmp_path_factory.mktemp("python") / "script.py"

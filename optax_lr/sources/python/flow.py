@@ -81,6 +81,9 @@ class Flow:
             for name, bindings in scope.names.items():
                 for binding in bindings:
                     self._bind((scope, name), self._held(binding.value, binding.scope))
+                    self._bind(
+                        self._name(name, scope), (held.in_list() for held in self._held(binding.given, binding.scope))
+                    )
                     for held in self._held(binding.entry, binding.scope):
                         self._change(held.name, held.added, roundabout=held.name[0] is not scope)
         for (_, name), bindings in names.attributes.items():

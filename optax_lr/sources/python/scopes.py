@@ -192,8 +192,9 @@ class Names:
             case ast.Import() | ast.ImportFrom():
                 self._import(node, scope)
             case ast.Assign(targets=targets, value=value):
+                shared = len(targets) > 1 and isinstance(value, (ast.Dict, ast.List))  # changed under either name
                 for target in targets:
-                    self._target(target, value, scope, self._until(node))
+                    self._target(target, None if shared else value, scope, self._until(node))
             case ast.AnnAssign(target=target, value=ast.expr() as value) | ast.NamedExpr(target=target, value=value):
                 self._target(target, value, scope)
             case ast.Delete(targets=targets):

@@ -265,7 +265,10 @@ class Values(Classes):
         if bindings[0].value is not None:
             if isinstance(bindings[0].value, (ast.Dict, ast.List)):
                 self.note_taker(name, here)
-            return self._value(bindings[0].value, here)
+            value = self._value(bindings[0].value, here)
+            if isinstance(value, (dict, list)) and self._is_set_later(bindings[0].value, here):
+                raise UnknownError
+            return value
         if here.values(name) != [None]:
             raise UnknownError
         return self._argument_of(name, here)
@@ -275,6 +278,15 @@ class Values(Classes):
         if (call := self.flow.taker(name, scope, line or self._line)) is not None:
             what = f"{ast.unparse(call.node.func)[:40]} in line {call.node.lineno} takes {name} and is not read"
             self.notes[f"{what}; it may change its values"] = None
+
+    def _is_set_later(self, node: ast.expr, scope: Scope) -> bool:
+        """Whether a later line sets an entry of an object in an expression, `cfg["a"]["lr"] = 1` after `part = cfg["a"]`."""
+        return any(
+            made.entry is not None and made.line >= node.lineno
+            for part in ast.walk(node)
+            if isinstance(part, ast.Name)
+            for made in self.bound(part.id, scope)[0]
+        )
 
     def is_changed(self, name: str, scope: Scope) -> bool:
         """Whether a dict or list is changed in place."""
